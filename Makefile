@@ -1,0 +1,40 @@
+# Every target works on a fresh Debian 12 with Python 3.11, git and make. VENV can point elsewhere.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+
+.PHONY: help venv check format unit clean
+
+help:  ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST)
+
+venv: $(BIN)/rwrouter  ## make the virtual environment with the locked versions
+
+$(BIN)/rwrouter: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[test,check]'
+
+# An environment given by VENV is taken as it is.
+ifneq ($(VENV),.venv)
+ENV :=
+else
+ENV := venv
+endif
+
+check: $(ENV)  ## lint, types, import contract, twin files, unit tests: under a minute
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	PYTHONPATH=. $(BIN)/lint-imports
+	$(BIN)/python tests/twins.py
+	$(BIN)/python -m pytest tests/unit
+
+format: $(ENV)  ## format and mend what can be mended
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+unit: $(ENV)  ## unit tests alone: seconds
+	$(BIN)/python -m pytest tests/unit
+
+clean:  ## remove what the targets made
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,1 @@
+"""The HTTP side: status as JSON, health checks."""

@@ -1,0 +1,1 @@
+"""What the servers are: questions to ask them, and how to read the answers."""

@@ -1,0 +1,1 @@
+"""MySQL on the wire: bytes in, events out. No socket, no clock, no loop."""

@@ -1,0 +1,1 @@
+"""The edge of the hot path: callbacks that move bytes and ask the core."""

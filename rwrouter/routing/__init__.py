@@ -1,0 +1,1 @@
+"""Where a statement goes: sessions, consistency, balancing, decisions."""

@@ -1,0 +1,1 @@
+"""Real servers on this machine, for trying rwrouter and for its tests."""

@@ -1,0 +1,1 @@
+"""What a statement is: digest, tokens, classification, plans."""
