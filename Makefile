@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: help venv check format unit clean
+.PHONY: help venv check format unit bench clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST)
@@ -35,6 +35,11 @@ format: $(ENV)  ## format and mend what can be mended
 
 unit: $(ENV)  ## unit tests alone: seconds
 	$(BIN)/python -m pytest tests/unit
+
+bench: $(ENV)  ## compare with other proxies: benchmarks/results; options in BENCH
+	$(BIN)/python -c "import matplotlib" 2>/dev/null || \
+		$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[bench]'
+	PYTHONPATH=. $(BIN)/python benchmarks/run.py $(BENCH)
 
 clean:  ## remove what the targets made
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

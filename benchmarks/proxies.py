@@ -1,0 +1,363 @@
+"""The proxies that are compared: how each is configured, started on its core, and ended.
+
+All stand between the same clients and the same servers without TLS, listen on 127.0.0.1, and have one
+thread (or one worker) on one core. Those that cannot tell a read from a write send all to the primary.
+"""
+
+import contextlib
+import importlib.util
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import ClassVar, Final
+
+import pymysql
+from servers import Servers, login
+from usage import tree
+
+HERE: Final = Path(__file__).resolve().parent
+PATIENCE: Final = 20.0  # seconds within which a proxy must let a client log in
+LOADER: Final = "lib64/ld-linux-x86-64.so.2"  # of a root file system, see ROUTER_LIBRARIES
+ROUTER_LIBRARIES: Final = (
+    "usr/lib/mysqlrouter",
+    "usr/lib/mysql-router",
+    "usr/lib/x86_64-linux-gnu",
+    "usr/lib/aarch64-linux-gnu",
+)
+
+
+class Unavailable(Exception):
+    """A proxy can't take part here; the message says why, and becomes its row."""
+
+
+class Proxy(ABC):
+    """A proxy before one set of servers. `start` it, read `pid`, `stop` it."""
+
+    name: ClassVar[str]  # in options and in the raw data
+    label: ClassVar[str]  # in tables and pictures
+
+    def __init__(self, servers: Servers, folder: Path, root: Path | None, core: int) -> None:
+        """Prepare. *folder* is for its files, *root* where MySQL Router lies, *core* where it shall run."""
+        self.servers = servers
+        self.folder = folder / self.name
+        self.root = root
+        self.core = core
+        self.port = free_port()
+        self.process: subprocess.Popen[bytes] | None = None
+
+    @classmethod
+    @abstractmethod
+    def version(cls, root: Path | None) -> str:
+        """Return the version as the program tells it. Raises Unavailable."""
+
+    @abstractmethod
+    def command(self) -> list[str]:
+        """Write what files it needs and return its command line. Raises Unavailable."""
+
+    def environment(self) -> dict[str, str]:
+        """Return the variables of its environment."""
+        return dict(os.environ)
+
+    @property
+    def log(self) -> Path:
+        """Where its output goes."""
+        return self.folder / "output.log"
+
+    @property
+    def pid(self) -> int | None:
+        """The process whose CPU counts, with its descendants."""
+        return self.process.pid if self.process else None
+
+    def start(self) -> None:
+        """Start it and return when a client can log in and read. Raises Unavailable."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        command = ["taskset", "--cpu-list", str(self.core), *self.command()]
+        with self.log.open("wb") as output:
+            self.process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=self.environment(),
+                start_new_session=True,  # Ctrl-C is for us; we end it
+            )
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            try:
+                with self.login() as connection, connection.cursor() as cursor:
+                    cursor.execute("SELECT 1")
+            except (pymysql.MySQLError, OSError) as error:
+                reason = str(error)
+            else:
+                return
+            if self.process.poll() is not None:
+                reason = f"it ended with {self.process.returncode}"
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                last = self.log.read_text(errors="replace").strip().splitlines()[-3:]
+                self.stop()
+                raise Unavailable(f"does not serve: {reason}; it says: {' / '.join(last) or 'nothing'}")
+            time.sleep(0.1)
+
+    def login(self) -> pymysql.Connection:  # type: ignore[type-arg]
+        """Connect through it."""
+        return login(self.port, self.servers.user, self.servers.password)
+
+    def stop(self) -> None:
+        """End it and its descendants, by their ids."""
+        process, self.process = self.process, None
+        if process is None or process.poll() is not None:
+            return
+        family = tree(process.pid)
+        process.terminate()
+        try:
+            process.wait(5)
+        except subprocess.TimeoutExpired:
+            for pid in family:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            process.wait()
+
+
+class Direct(Proxy):
+    """No proxy: the clients speak to the primary."""
+
+    name = "direct"
+    label = "direct"
+
+    @classmethod
+    def version(cls, root: Path | None) -> str:
+        """There is none."""
+        del root
+        return ""
+
+    def command(self) -> list[str]:
+        """Nothing is run."""
+        raise AssertionError("direct has no process")
+
+    def start(self) -> None:
+        """Point at the primary."""
+        self.port = self.servers.primary
+
+
+class Forwarder(Proxy):
+    """The floor: forwarder.c, compiled here."""
+
+    name = "forwarder"
+    label = "C forwarder"
+
+    @classmethod
+    def version(cls, root: Path | None) -> str:
+        """Return the compiler's version."""
+        del root
+        return first_line(["cc", "--version"])
+
+    def command(self) -> list[str]:
+        """Compile it."""
+        binary = self.folder / "forwarder"
+        subprocess.run(["cc", "-O2", "-o", str(binary), str(HERE / "forwarder.c")], check=True)
+        return [str(binary), str(self.port), "127.0.0.1", str(self.servers.primary)]
+
+
+class HAProxy(Proxy):
+    """HAProxy in TCP mode."""
+
+    name = "haproxy"
+    label = "HAProxy (tcp)"
+
+    @classmethod
+    def version(cls, root: Path | None) -> str:
+        """Ask it."""
+        del root
+        return first_line(["haproxy", "-v"])
+
+    def command(self) -> list[str]:
+        """Write its configuration."""
+        config = self.folder / "haproxy.cfg"
+        config.write_text(f"""\
+global
+    nbthread 1
+    maxconn 4000
+defaults
+    mode tcp
+    timeout connect 5s
+    timeout client 10m
+    timeout server 10m
+listen mysql
+    bind 127.0.0.1:{self.port}
+    server primary 127.0.0.1:{self.servers.primary}
+""")
+        return ["haproxy", "-db", "-f", str(config)]
+
+
+class MySQLRouter(Proxy):
+    """MySQL Router that forwards bytes (client_ssl_mode=PASSTHROUGH)."""
+
+    name = "mysqlrouter"
+    label = "MySQL Router, pass-through"
+
+    @classmethod
+    def program(cls, root: Path | None) -> list[str]:
+        """Return the command that runs mysqlrouter: the machine's own, or the one in *root*.
+
+        That in *root* is run by its own dynamic loader, so that it needs neither chroot nor its files here.
+        """
+        if root is not None and (root / "usr/bin/mysqlrouter").exists():
+            libraries = ":".join(str(root / folder) for folder in ROUTER_LIBRARIES)
+            return [
+                str((root / LOADER).resolve()),
+                "--library-path",
+                libraries,
+                str(root / "usr/bin/mysqlrouter"),
+            ]
+        found = shutil.which("mysqlrouter")
+        if not found:
+            raise Unavailable("no mysqlrouter here: make a root file system with docker/make-rootfs")
+        return [found]
+
+    @classmethod
+    def version(cls, root: Path | None) -> str:
+        """Ask it."""
+        return first_line([*cls.program(root), "--version"])
+
+    def command(self) -> list[str]:
+        """Write its configuration."""
+        program = self.program(self.root)
+        plugins = Path("/usr/lib/mysqlrouter/plugin")
+        if self.root is not None:
+            plugins = self.root / plugins.relative_to("/")
+        config = self.folder / "mysqlrouter.conf"
+        config.write_text(f"""\
+[DEFAULT]
+logging_folder=
+runtime_folder={self.folder}
+data_folder={self.folder}
+plugin_folder={plugins}
+max_total_connections=5000
+[logger]
+level=WARNING
+[io]
+threads=1
+{self.routing()}""")
+        return [*program, "--config", str(config)]
+
+    def routing(self) -> str:
+        """Return the sections that say what it does."""
+        return f"""\
+[routing:primary]
+bind_address=127.0.0.1
+bind_port={self.port}
+protocol=classic
+routing_strategy=first-available
+destinations=127.0.0.1:{self.servers.primary}
+max_connect_errors=4294967295
+client_ssl_mode=PASSTHROUGH
+connection_sharing=0
+"""
+
+
+class MySQLRouterSharing(MySQLRouter):
+    """MySQL Router that understands the protocol and shares connections, before the primary."""
+
+    name = "mysqlrouter-sharing"
+    label = "MySQL Router, connection sharing"
+
+    def routing(self) -> str:
+        """Return the sections that say what it does."""
+        return f"""\
+[connection_pool]
+max_idle_server_connections=64
+[routing:primary]
+bind_address=127.0.0.1
+bind_port={self.port}
+protocol=classic
+routing_strategy=first-available
+destinations=127.0.0.1:{self.servers.primary}
+max_connect_errors=4294967295
+client_ssl_mode=DISABLED
+server_ssl_mode=DISABLED
+connection_sharing=1
+"""
+
+
+class RwRouter(Proxy):
+    """This project's router: splits reads and writes over the primary and the replicas."""
+
+    name = "rwrouter"
+    label = "rwrouter"
+
+    @classmethod
+    def version(cls, root: Path | None) -> str:
+        """Return the package's version, the commit where this is a checkout, and what it runs on."""
+        del root
+        if importlib.util.find_spec("rwrouter.cli.main") is None:
+            raise Unavailable("rwrouter has no command line here")
+        described = subprocess.run(
+            ["git", "-C", str(HERE), "describe", "--always", "--dirty"],
+            capture_output=True,
+            text=True,
+            check=False,
+        ).stdout.strip()
+        uvloop = importlib.metadata.version("uvloop")
+        python = ".".join(str(part) for part in sys.version_info[:3])
+        return f"rwrouter {described or 'installed'}, Python {python}, uvloop {uvloop}"
+
+    def command(self) -> list[str]:
+        """Write its configuration."""
+        listed = "".join(f'[[servers]]\naddress = "127.0.0.1:{port}"\n' for port in self.servers.ports)
+        config = self.folder / "rwrouter.toml"
+        config.write_text(f"""\
+listen = ["127.0.0.1:{self.port}"]
+admin = ""
+workers = 1
+{self.settings()}
+[monitor]
+user = "{self.servers.monitor_user}"
+[client_tls]
+mode = "DISABLED"
+[server_tls]
+mode = "DISABLED"
+{listed}""")
+        return [sys.executable, "-m", "rwrouter.cli.main", "run", "--config", str(config), "--workers", "1"]
+
+    def settings(self) -> str:
+        """Return more settings, for variants."""
+        return ""
+
+    def environment(self) -> dict[str, str]:
+        """Return the environment with the monitor's password and the way to this checkout."""
+        paths = [str(HERE.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+        return super().environment() | {
+            "RWROUTER_MONITOR_PASSWORD": self.servers.monitor_password,
+            "PYTHONPATH": os.pathsep.join(paths),
+        }
+
+    def workers(self) -> list[int]:
+        """Return the ids of its processes, the master's first."""
+        return tree(self.process.pid) if self.process else []
+
+
+PROXIES: Final[dict[str, type[Proxy]]] = {
+    proxy.name: proxy for proxy in (Direct, Forwarder, HAProxy, MySQLRouter, MySQLRouterSharing, RwRouter)
+}
+
+
+def free_port() -> int:
+    """Return a port of 127.0.0.1 that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def first_line(command: list[str]) -> str:
+    """Return the first line that *command* prints. Raises Unavailable where it is not installed."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise Unavailable(f"{command[0]} can't be run: {error}") from error
+    return (done.stdout or done.stderr).strip().splitlines()[0].strip()
