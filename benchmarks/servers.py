@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 import pymysql
+
 from rwrouter.sandbox.cluster import Sandbox
 
 ROWS: Final = 200_000

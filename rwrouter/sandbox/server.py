@@ -1,0 +1,216 @@
+"""One server of a sandbox: a child process with files and a port of its own."""
+
+import contextlib
+import signal
+import socket as sockets
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from secrets import randbelow
+from typing import TYPE_CHECKING, Any
+
+import pymysql
+from pymysql.cursors import DictCursor
+
+from rwrouter.model import Flavor
+from rwrouter.sandbox.binaries import Binary, SandboxError
+from rwrouter.sandbox.options import Accounts, option_file
+
+if TYPE_CHECKING:
+    from pymysql.connections import Connection
+
+PORTS = range(13_000, 32_000)  # below the ports that Linux gives to outgoing connections
+POLL = 0.02  # seconds between two looks at a server that starts or stops
+TRIES = 5  # ports tried, where somebody else takes each between our look and the server's
+PORT_TAKEN = ("Address already in use", "Bind on TCP/IP port", "Can't start server: Bind on")
+
+
+def free_port() -> int:
+    """Return a port of 127.0.0.1 that nobody listens on now. It may be taken before it is used."""
+    while True:
+        port = PORTS[randbelow(len(PORTS))]
+        with sockets.socket() as probe:
+            # As servers do it: a port whose last connections are in TIME_WAIT is free.
+            probe.setsockopt(sockets.SOL_SOCKET, sockets.SO_REUSEADDR, 1)
+            with contextlib.suppress(OSError):
+                probe.bind(("127.0.0.1", port))
+                return port
+
+
+class SandboxServer:
+    """A primary or replica. Made and closed by a Sandbox; tests stop, kill, pause and start it at will."""
+
+    host = "127.0.0.1"
+
+    def __init__(
+        self,
+        name: str,
+        binary: Binary,
+        home: Path,
+        accounts: Accounts,
+        *,
+        server_id: int,
+        is_replica: bool,
+        user: str | None,
+        options: Mapping[str, str],
+        on_process: Callable[[int], None],
+    ) -> None:
+        self.name = name
+        self.server_id = server_id
+        self.accounts = accounts
+        self.port = free_port()
+        self._binary = binary
+        self._home = home  # as the server sees it
+        self._is_replica = is_replica
+        self._user = user
+        self._options = options
+        self._on_process = on_process
+        self._process: subprocess.Popen[bytes] | None = None
+        self._may_move = True  # the port is promised to nobody until the first start has succeeded
+
+    def __repr__(self) -> str:
+        return f"<{self.name} {self.address} pid {self.pid}>"
+
+    @property
+    def flavor(self) -> Flavor:
+        """Whose server it is."""
+        return self._binary.flavor
+
+    @property
+    def address(self) -> str:
+        """HOST:PORT."""
+        return f"{self.host}:{self.port}"
+
+    @property
+    def socket(self) -> str:
+        """The path of its unix socket, as this process sees it."""
+        return str(self._binary.outside(self._home / "sock"))
+
+    @property
+    def pid(self) -> int | None:
+        """Its process id, None while it does not run."""
+        return self._process.pid if self.is_running and self._process else None
+
+    @property
+    def is_running(self) -> bool:
+        """Whether its process is there, paused or not."""
+        return self._process is not None and self._process.poll() is None
+
+    def log(self) -> str:
+        """Return its error log."""
+        path = self._binary.outside(self._home / "log")
+        return path.read_text(errors="replace") if path.exists() else ""
+
+    def launch(self) -> None:
+        """Start the process, on the same port and data as before; `wait_ready` tells when it serves."""
+        if self.is_running:
+            raise SandboxError(f"{self.name} runs already")
+        home = self._binary.outside(self._home)
+        (home / "files").mkdir(exist_ok=True)
+        (home / "log").unlink(missing_ok=True)
+        (home / "my.cnf").write_text(
+            option_file(
+                self.flavor,
+                self._home,
+                server_id=self.server_id,
+                port=self.port,
+                is_replica=self._is_replica,
+                user=self._user,
+                extra=self._options,
+            )
+        )
+        self._process = subprocess.Popen(
+            self._binary.command(f"--defaults-file={self._home / 'my.cnf'}"),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,  # a Ctrl-C in the terminal is for the owner, who then stops the server
+        )
+        self._on_process(self._process.pid)
+
+    def wait_ready(self, timeout: float = 60.0) -> None:
+        """Return when it answers; SandboxError after *timeout* seconds, or when it ended instead."""
+        deadline = time.monotonic() + timeout
+        tries = 0
+        while True:
+            try:
+                with self.connect(connect_timeout=5, read_timeout=5):
+                    self._may_move = False
+                    return
+            except (pymysql.MySQLError, OSError) as error:
+                last = error
+            if not self.is_running:
+                tries += 1
+                taken = any(sign in self.log() for sign in PORT_TAKEN)
+                if not taken or tries >= TRIES:
+                    tail = "\n".join(self.log().splitlines()[-15:])
+                    raise SandboxError(f"{self.name} ended instead of starting:\n{tail}")
+                if self._may_move:
+                    self.port = free_port()
+                time.sleep(POLL)
+                self.launch()
+            if time.monotonic() > deadline:
+                raise SandboxError(f"{self.name} did not answer within {timeout:g} s: {last}")
+            time.sleep(POLL)
+
+    def start(self, timeout: float = 60.0) -> None:
+        """Start it again, on the same port and data, and wait until it answers."""
+        self.launch()
+        self.wait_ready(timeout)
+
+    def stop(self, timeout: float = 60.0) -> None:
+        """Shut it down in order (SIGTERM) and wait for its end."""
+        self._end(signal.SIGTERM, timeout)
+
+    def kill(self) -> None:
+        """End it as a crash would (SIGKILL) and wait for its end."""
+        self._end(signal.SIGKILL, 60.0)
+
+    def pause(self) -> None:
+        """Make it hang (SIGSTOP): it accepts connections, and never answers."""
+        self._running().send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let it go on after `pause` (SIGCONT)."""
+        self._running().send_signal(signal.SIGCONT)
+
+    def connect(self, **options: Any) -> "Connection[Any]":
+        """Connect as root over TCP, with autocommit. The caller closes. *options* are PyMySQL's, and win."""
+        settings: dict[str, Any] = {
+            "host": self.host,
+            "port": self.port,
+            "user": self.accounts.root.user,
+            "password": self.accounts.root.password,
+            "autocommit": True,
+            "connect_timeout": 20,
+        }
+        return pymysql.connect(**settings | options)
+
+    def query(self, sql: str, arguments: Sequence[Any] = ()) -> list[dict[str, Any]]:
+        """Run *sql* as root on a connection of its own; return its rows by column name."""
+        with self.connect(cursorclass=DictCursor) as connection, connection.cursor() as cursor:
+            cursor.execute(sql, arguments or None)
+            return list(cursor.fetchall())
+
+    def value(self, sql: str, arguments: Sequence[Any] = ()) -> Any:
+        """Run *sql* as root; return the first column of its first row, None where there is none."""
+        rows = self.query(sql, arguments)
+        return next(iter(rows[0].values())) if rows else None
+
+    def _running(self) -> subprocess.Popen[bytes]:
+        if self._process is None or not self.is_running:
+            raise SandboxError(f"{self.name} does not run")
+        return self._process
+
+    def _end(self, by: signal.Signals, timeout: float) -> None:
+        if not self.is_running:
+            return
+        process = self._running()
+        process.send_signal(by)
+        if by is not signal.SIGKILL:
+            process.send_signal(signal.SIGCONT)  # a paused process takes its signals when it goes on
+        try:
+            process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            raise SandboxError(f"{self.name} did not end within {timeout:g} s") from None

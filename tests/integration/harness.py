@@ -1,0 +1,48 @@
+"""What integration tests share beyond fixtures: where MySQL comes from, and what a fixture gives."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from rwrouter.model import Flavor
+from rwrouter.sandbox import NoBinary, Sandbox
+from rwrouter.sandbox.binaries import find
+from rwrouter.sandbox.router import RouterProcess
+
+REPOSITORY = Path(__file__).parents[2]
+RouterFactory = Callable[..., RouterProcess]
+
+
+def missing(what: str) -> None:
+    """Skip the test that needs *what*; fail it where everything is asked for (`make test`)."""
+    if os.environ.get("RWROUTER_TEST_ALL"):
+        pytest.fail(what)
+    pytest.skip(what)
+
+
+def rootfs() -> Path:
+    """Return the root file system with MySQL in it; make it where there is none (root, half a minute)."""
+    script = REPOSITORY / "docker" / "make-rootfs"
+    done = subprocess.run([script, "--print"], capture_output=True, text=True, check=True)
+    path = Path(done.stdout.strip())
+    if (path / "usr/sbin/mysqld").exists():
+        return path
+    if os.geteuid() != 0 or shutil.which("debootstrap") is None:
+        missing(f"no MySQL in {path}: {script} makes it, as root, with debootstrap")
+    subprocess.run([script], check=True)
+    return path
+
+
+def start(flavor: Flavor, replicas: int = 2, options: dict[str, str] | None = None) -> Sandbox:
+    """Start servers of *flavor*: this machine's own where it has them, else from the root file system."""
+    try:
+        find(flavor)
+    except NoBinary as error:
+        if flavor is Flavor.MARIADB:
+            missing(str(error))
+        return Sandbox.start(replicas, flavor=flavor, root=rootfs(), options=options)
+    return Sandbox.start(replicas, flavor=flavor, options=options)
