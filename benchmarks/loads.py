@@ -57,12 +57,14 @@ def sysbench(
     *,
     script: str,
     prepared: bool = False,
+    tls: bool = False,
 ) -> Outcome:
     """Run a script of sysbench for *seconds*. Raises LoadFailed where a client saw an error."""
     command = [
         "sysbench",
         str(HERE / script) if script.endswith(".lua") else script,
         *sysbench_options(port, servers.user, servers.password),
+        f"--mysql-ssl={'on' if tls else 'off'}",
         f"--threads={threads}",
         f"--time={seconds:g}",
         "--rand-type=uniform",
@@ -72,7 +74,7 @@ def sysbench(
     try:
         done = subprocess.run(
             pinned(cores, command),
-            cwd="/usr/share/sysbench",  # its scripts find each other there
+            cwd=servers.certificates,  # sysbench has no option for where they are
             capture_output=True,
             text=True,
             timeout=seconds + 60,
@@ -84,7 +86,7 @@ def sysbench(
         said = [
             line for line in (done.stdout + done.stderr).splitlines() if "FATAL" in line or "error" in line
         ]
-        raise LoadFailed(said[0] if said else f"sysbench ended with {done.returncode}")
+        raise LoadFailed(" ".join(said[:2]) if said else f"sysbench ended with {done.returncode}")
     text = done.stdout
     return Outcome(
         statements=int(_number(TOTAL, text)),
@@ -149,6 +151,12 @@ LOADS: Final = {
             "point select, prepared",
             "statement",
             partial(sysbench, script="oltp_point_select", prepared=True),
+        ),
+        Load(
+            "point_select_tls",
+            "point select, text, clients with TLS",
+            "statement",
+            partial(sysbench, script="oltp_point_select", tls=True),
         ),
         Load("read_only", "read only, text", "statement", partial(sysbench, script="oltp_read_only")),
         Load("read_write", "read write, text", "statement", partial(sysbench, script="oltp_read_write")),

@@ -1,11 +1,13 @@
 """The proxies that are compared: how each is configured, started on its core, and ended.
 
-All stand between the same clients and the same servers without TLS, listen on 127.0.0.1, and have one
-thread (or one worker) on one core. Those that cannot tell a read from a write send all to the primary.
+All stand before the same servers, to which they speak without TLS, listen on 127.0.0.1, and have one
+thread (or one worker) on one core. Those that do not split reads from writes send all to the primary.
 """
 
 import contextlib
+import importlib.metadata
 import importlib.util
+import json
 import os
 import shutil
 import signal
@@ -17,6 +19,7 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import ClassVar, Final
 
+import metadata
 import pymysql
 from servers import Servers, login
 from usage import tree
@@ -202,22 +205,18 @@ class MySQLRouter(Proxy):
     label = "MySQL Router, pass-through"
 
     @classmethod
-    def program(cls, root: Path | None) -> list[str]:
-        """Return the command that runs mysqlrouter: the machine's own, or the one in *root*.
+    def program(cls, root: Path | None, name: str = "mysqlrouter") -> list[str]:
+        """Return the command that runs *name*: the machine's own, or the one in *root*. Raises Unavailable.
 
         That in *root* is run by its own dynamic loader, so that it needs neither chroot nor its files here.
         """
-        if root is not None and (root / "usr/bin/mysqlrouter").exists():
+        if root is not None and (root / "usr/bin" / name).exists():
             libraries = ":".join(str(root / folder) for folder in ROUTER_LIBRARIES)
-            return [
-                str((root / LOADER).resolve()),
-                "--library-path",
-                libraries,
-                str(root / "usr/bin/mysqlrouter"),
-            ]
-        found = shutil.which("mysqlrouter")
+            loader = str((root / LOADER).resolve())
+            return [loader, "--library-path", libraries, str(root / "usr/bin" / name)]
+        found = shutil.which(name)
         if not found:
-            raise Unavailable("no mysqlrouter here: make a root file system with docker/make-rootfs")
+            raise Unavailable(f"no {name} here: make a root file system with docker/make-rootfs")
         return [found]
 
     @classmethod
@@ -229,7 +228,7 @@ class MySQLRouter(Proxy):
         """Write its configuration."""
         program = self.program(self.root)
         plugins = Path("/usr/lib/mysqlrouter/plugin")
-        if self.root is not None:
+        if self.root is not None and program[-1].startswith(str(self.root)):
             plugins = self.root / plugins.relative_to("/")
         config = self.folder / "mysqlrouter.conf"
         config.write_text(f"""\
@@ -237,52 +236,109 @@ class MySQLRouter(Proxy):
 logging_folder=
 runtime_folder={self.folder}
 data_folder={self.folder}
+keyring_path={self.folder}/keyring
+master_key_path={self.folder}/keyring.key
+dynamic_state={self.folder}/state.json
 plugin_folder={plugins}
 max_total_connections=5000
 [logger]
 level=WARNING
 [io]
 threads=1
-{self.routing()}""")
-        return [*program, "--config", str(config)]
-
-    def routing(self) -> str:
-        """Return the sections that say what it does."""
-        return f"""\
-[routing:primary]
+{self.sections()}
+[routing:bench]
 bind_address=127.0.0.1
 bind_port={self.port}
 protocol=classic
-routing_strategy=first-available
-destinations=127.0.0.1:{self.servers.primary}
 max_connect_errors=4294967295
-client_ssl_mode=PASSTHROUGH
+{self.routing()}
+""")
+        return [*program, "--config", str(config)]
+
+    def sections(self) -> str:
+        """Return sections of other plugins."""
+        return ""
+
+    def routing(self) -> str:
+        """Return what the section of the listener has besides its address."""
+        return f"""\
+destinations=127.0.0.1:{self.servers.primary}
+routing_strategy=first-available
 connection_sharing=0
-"""
+client_ssl_mode=PASSTHROUGH"""
 
 
 class MySQLRouterSharing(MySQLRouter):
-    """MySQL Router that understands the protocol and shares connections, before the primary."""
+    """MySQL Router that speaks the protocol and shares connections, before the primary.
+
+    It shares only what it could log in again, so it must learn the password: with client_ssl_mode=DISABLED
+    it can't, and says nothing of it. Given a key it learns it by RSA from a client without TLS.
+    """
 
     name = "mysqlrouter-sharing"
-    label = "MySQL Router, connection sharing"
+    label = "MySQL Router, sharing"
+
+    def sections(self) -> str:
+        """Let it keep connections."""
+        return "[connection_pool]\nmax_idle_server_connections=64"
 
     def routing(self) -> str:
-        """Return the sections that say what it does."""
+        """Return the listener's options."""
         return f"""\
-[connection_pool]
-max_idle_server_connections=64
-[routing:primary]
-bind_address=127.0.0.1
-bind_port={self.port}
-protocol=classic
-routing_strategy=first-available
 destinations=127.0.0.1:{self.servers.primary}
-max_connect_errors=4294967295
-client_ssl_mode=DISABLED
-server_ssl_mode=DISABLED
+routing_strategy=first-available
+{self.sharing()}"""
+
+    def sharing(self) -> str:
+        """Return the options that let it share; the key pair is the primary's own."""
+        return f"""\
 connection_sharing=1
-"""
+client_ssl_mode=PREFERRED
+client_ssl_cert={self.servers.certificates}/server-cert.pem
+client_ssl_key={self.servers.certificates}/server-key.pem
+server_ssl_mode=DISABLED"""
+
+
+class MySQLRouterSplitting(MySQLRouterSharing):
+    """MySQL Router that splits reads and writes over the primary and the replicas."""
+
+    name = "mysqlrouter-splitting"
+    label = "MySQL Router, sharing, splitting"
+
+    def sections(self) -> str:
+        """Tell it where the metadata are, which it needs for splitting, and who may read them."""
+        metadata.write(self.servers)
+        keyring = [*self.program(self.root, "mysqlrouter_keyring")]
+        key, store = f"--master-key-file={self.folder}/keyring.key", f"{self.folder}/keyring"
+        for command in (
+            ["init", key, store],
+            ["set", key, store, self.servers.user, "password", self.servers.password],
+        ):
+            subprocess.run([*keyring, *command], check=True, stdout=subprocess.DEVNULL)
+        addresses = [f"mysql://127.0.0.1:{port}" for port in self.servers.ports]
+        state = {
+            "group-replication-id": metadata.CLUSTER,
+            "cluster-metadata-servers": addresses,
+            "view-id": 1,
+        }
+        (self.folder / "state.json").write_text(json.dumps({"metadata-cache": state, "version": "1.0.0"}))
+        return f"""\
+{super().sections()}
+[metadata_cache:bench]
+cluster_type=rs
+router_id={metadata.ROUTER_ID}
+metadata_cluster={metadata.CLUSTER}
+user={self.servers.user}
+ssl_mode=DISABLED
+ttl=60"""
+
+    def routing(self) -> str:
+        """Return the listener's options."""
+        return f"""\
+destinations=metadata-cache://{metadata.CLUSTER}/?role=PRIMARY_AND_SECONDARY
+routing_strategy=round-robin
+access_mode=auto
+{self.sharing()}"""
 
 
 class RwRouter(Proxy):
@@ -319,7 +375,8 @@ workers = 1
 [monitor]
 user = "{self.servers.monitor_user}"
 [client_tls]
-mode = "DISABLED"
+certificate = "{self.servers.certificates}/server-cert.pem"
+key = "{self.servers.certificates}/server-key.pem"
 [server_tls]
 mode = "DISABLED"
 {listed}""")
@@ -343,7 +400,8 @@ mode = "DISABLED"
 
 
 PROXIES: Final[dict[str, type[Proxy]]] = {
-    proxy.name: proxy for proxy in (Direct, Forwarder, HAProxy, MySQLRouter, MySQLRouterSharing, RwRouter)
+    proxy.name: proxy
+    for proxy in (Direct, Forwarder, HAProxy, MySQLRouter, MySQLRouterSharing, MySQLRouterSplitting, RwRouter)
 }
 
 

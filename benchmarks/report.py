@@ -145,8 +145,8 @@ def markdown(run: Run) -> str:
         "",
         (
             f"{about.date} · {about.machine} · {about.kernel} · {about.cores} · "
-            f"{about.threads} client threads · {about.rounds} rounds of {about.seconds:g} s · no TLS · "
-            f"load average before the run {about.load_average:g}"
+            f"{about.threads} client threads · {about.rounds} rounds of {about.seconds:g} s · "
+            f"no TLS unless a load says so · load average before the run {about.load_average:g}"
         ),
         "",
     ]
@@ -280,7 +280,7 @@ def picture(run: Run, path: Path) -> None:
         axis.set_visible(False)
     about = run.conditions
     figure.suptitle(
-        f"Less is better. One core for each proxy, {about.threads} client threads, no TLS; "
+        f"Less is better. One core for each proxy, {about.threads} client threads, no TLS unless said; "
         f"median of {about.rounds} rounds, line: least to greatest. "
         f"{about.machine}, {about.date[:10]}",
         fontsize=9,
@@ -314,8 +314,9 @@ def draw(axis: Any, run: Run, names: list[str], panel: Panel) -> None:
         )
     axis.axvline(1, color="black", linewidth=0.8, linestyle=":", zorder=1)
     axis.set_xlim(0, top * 1.25)
+    axis.set_ylim(-0.6, len(names) - 0.4)
     axis.set_yticks(
-        range(len(names)), [PROXIES[name].label.replace(", ", ",\n") for name in names], fontsize=9
+        range(len(names)), [PROXIES[name].label.replace(", ", ",\n", 1) for name in names], fontsize=9
     )
     for tick, name in zip(axis.get_yticklabels(), names, strict=False):
         tick.set_fontweight("bold" if name == OURS else "normal")

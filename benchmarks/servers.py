@@ -1,7 +1,9 @@
 """The MySQL servers that every proxy stands before, with sysbench's table of 200,000 rows in them."""
 
 import os
+import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -43,6 +45,7 @@ class Servers:
     monitor_user: str
     monitor_password: str
     version: str
+    certificates: Path  # folder: server-cert.pem and its key; client-cert.pem, its key and cacert.pem
     sandbox: Sandbox
 
     @property
@@ -75,7 +78,9 @@ def servers(root: Path | None, cores: set[int], replicas: int = 2) -> Iterator[S
         sandbox = Sandbox.start(replicas=replicas, root=root, options=OPTIONS)
     finally:
         os.sched_setaffinity(0, before)
-    with sandbox:
+    with sandbox, tempfile.TemporaryDirectory(prefix="rwrouter-bench-") as folder:
+        certificates = Path(folder)
+        copy_certificates(sandbox, root, certificates)
         app = sandbox.app
         sandbox.primary.query(f"CREATE DATABASE {SCHEMA}")
         subprocess.run(
@@ -100,12 +105,22 @@ def servers(root: Path | None, cores: set[int], replicas: int = 2) -> Iterator[S
             monitor_user=sandbox.monitor.user,
             monitor_password=sandbox.monitor.password,
             version=str(sandbox.primary.value("SELECT VERSION()")),
+            certificates=certificates,
             sandbox=sandbox,
         )
 
 
+def copy_certificates(sandbox: Sandbox, root: Path | None, folder: Path) -> None:
+    """Copy what the primary made for itself at its first start, the authority by sysbench's name for it."""
+    inside = Path(str(sandbox.primary.value("SELECT @@datadir")))
+    data = root / inside.relative_to("/") if root else inside
+    for name in ("server-cert.pem", "server-key.pem", "client-cert.pem", "client-key.pem"):
+        shutil.copy(data / name, folder / name)
+    shutil.copy(data / "ca.pem", folder / "cacert.pem")
+
+
 def sysbench_options(port: int, user: str, password: str) -> list[str]:
-    """Return sysbench's options for one table behind *port*."""
+    """Return sysbench's options for the table behind *port*."""
     return [
         "--db-driver=mysql",
         "--mysql-host=127.0.0.1",
@@ -113,7 +128,6 @@ def sysbench_options(port: int, user: str, password: str) -> list[str]:
         f"--mysql-user={user}",
         f"--mysql-password={password}",
         f"--mysql-db={SCHEMA}",
-        "--mysql-ssl=off",
         "--tables=1",
         f"--table-size={ROWS}",
     ]
