@@ -45,12 +45,39 @@ ACCOUNTS: Final = 1 << 26  # GRANT, ALTER USER, SET PASSWORD ...: forget cached 
 WRITES: Final = 1 << 27  # a write or DDL for certain: what reads after it may have to wait
 KILLS: Final = 1 << 28  # KILL: its id is translated
 CONNECTION_ID: Final = 1 << 29  # mentions CONNECTION_ID(): its id is translated
+LAST_INSERT_ID: Final = (
+    1 << 30
+)  # reads LAST_INSERT_ID(), @@identity, LASTVAL(): memory of the primary's connection
+SETS_INSERT_ID: Final = 1 << 31  # SELECT LAST_INSERT_ID(5): a value that no OK packet tells: pins
+MAY_WRITE: Final = 1 << 32  # CALL, EXECUTE, an unknown function: only the server can tell
+READS_USER_VARIABLE: Final = 1 << 33  # SELECT @a: the value must be on the connection
+TRACKERS: Final = 1 << 34  # SET session_track_*: the router owns these towards the servers
 
 EFFECT_NAMES: Final = {
     value: name.lower()
     for name, value in globals().copy().items()
     if name.isupper() and isinstance(value, int)
 }
+
+# What ties the session to its connection until something ends it. An open transaction is no member: whether
+# there is one is in the status flags of each reply, never in the text.
+PINS: Final = (
+    USER_VARIABLE
+    | TEMPORARY_TABLE
+    | LOCKS_TABLES
+    | NAMED_LOCK
+    | PREPARES
+    | XA_BEGINS
+    | HANDLER_OPENS
+    | NEXT_STATEMENT
+    | CONNECTION_STATE
+    | SETS_INSERT_ID
+)
+
+
+def names(effects: int) -> list[str]:
+    """Return the names of the bits in *effects*, lowest first."""
+    return [name for value, name in EFFECT_NAMES.items() if effects & value]
 
 
 @dataclass(frozen=True, slots=True)

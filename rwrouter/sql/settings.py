@@ -1,0 +1,78 @@
+"""SET in all its forms: what it leaves in the session.
+
+A list of assignments is as bad as its worst item: `SET @x = 1, autocommit = 0` hides the second behind the
+first.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from rwrouter.sql import plans, variables
+from rwrouter.sql.tokens import LITERAL, SYSTEM, USER, WORD, Token
+
+_VALUES: Final = frozenset({"null", "true", "false"})
+_LOCAL: Final = 1 << 62  # an item of session_track_* only; never leaves this module
+
+
+def effects_of_set(tokens: Sequence[Token]) -> tuple[int, bool]:
+    """Return the effects of a SET, *tokens* without the word SET, and whether the router answers it."""
+    first = tokens[0].lower if tokens and tokens[0].kind == WORD else ""
+    second = tokens[1].lower if len(tokens) > 1 else ""
+    if first == "password":
+        return plans.ACCOUNTS | plans.WRITES, False
+    if first == "default" and second == "role":
+        return plans.ACCOUNTS | plans.WRITES, False
+    if first == "role":
+        return plans.ROLE, False
+    if first == "resource" and second == "group":
+        return plans.CONNECTION_STATE, False
+    if first == "transaction":
+        return plans.NEXT_TRANSACTION, False
+    if first in variables.SCOPES and second == "transaction":
+        return (0 if first == "global" else plans.SETS_VARIABLE), False
+    effects, trackers_only = 0, True
+    for item in _items(tokens):
+        done = _effects_of_item(item)
+        trackers_only = trackers_only and bool(done & _LOCAL)
+        effects |= done & ~_LOCAL
+    return effects, trackers_only and bool(effects)
+
+
+def _items(tokens: Sequence[Token]) -> list[list[Token]]:
+    """Split at the commas that stand in no parenthesis."""
+    items: list[list[Token]] = [[]]
+    depth = 0
+    for token in tokens:
+        depth += (token.text == "(") - (token.text == ")")
+        if token.text == "," and depth == 0:
+            items.append([])
+        else:
+            items[-1].append(token)
+    return items
+
+
+def _effects_of_item(item: list[Token]) -> int:
+    if not item:
+        return plans.SETS_VARIABLE
+    if item[0].kind == USER:
+        value = item[2:]
+        if value and value[0].text in {"-", "+"}:
+            value = value[1:]
+        is_literal = len(value) == 1 and (value[0].kind == LITERAL or value[0].lower in _VALUES)
+        return plans.USER_VARIABLE_LITERAL if is_literal else plans.USER_VARIABLE
+    path: list[str] = []
+    for token in item:
+        if token.text in {"=", ":="}:
+            break
+        if token.text != ".":
+            path.append(token.lower[2:] if token.kind == SYSTEM else token.lower)
+    if path and path[0] in variables.GLOBAL_SCOPES and len(path) > 1:
+        return 0
+    name = path[-1] if path else ""
+    if name.startswith(variables.TRACKERS):
+        return plans.TRACKERS | _LOCAL
+    if name in variables.NEXT_STATEMENT:
+        return plans.NEXT_STATEMENT
+    if name in variables.CONNECTION_STATE:
+        return plans.CONNECTION_STATE
+    return plans.SETS_VARIABLE
