@@ -39,6 +39,7 @@ unit: $(ENV)  ## unit tests alone: seconds
 bench: $(ENV)  ## compare with other proxies: benchmarks/results; options in BENCH
 	$(BIN)/python -c "import matplotlib" 2>/dev/null || \
 		$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[bench]'
+	docker/make-rootfs
 	PYTHONPATH=. $(BIN)/python benchmarks/run.py $(BENCH)
 
 clean:  ## remove what the targets made

@@ -2,15 +2,14 @@
 
 import argparse
 import os
-import signal
 import sys
 import tempfile
 from pathlib import Path
 
 from loads import LOADS
 from measure import cores, measure, middle, ratios, running, say
-from proxies import RwRouter
-from run import stop
+from proxies import PROXIES
+from run import end_cleanly
 from servers import default_root, servers
 
 
@@ -21,11 +20,11 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=5, help="(default 5)")
     parser.add_argument("--threads", type=int, default=8, help="client threads (default 8)")
     parser.add_argument("--load", choices=sorted(LOADS), default="point_select")
-    parser.add_argument("--base", default="forwarder", help="what to compare with (default forwarder)")
+    parser.add_argument("--base", choices=list(PROXIES)[1:], default="forwarder", help="(default forwarder)")
     parser.add_argument("--root", type=Path, default=default_root(), help="as run.py has it")
     parser.add_argument("--replicas", type=int, default=2, help="(default 2)")
     options = parser.parse_args()
-    signal.signal(signal.SIGTERM, stop)
+    end_cleanly()
     where = cores()
     if os.getloadavg()[0] > 0.5:
         say(f"the machine is busy (load average {os.getloadavg()[0]:.1f}): figures will be noisy")
@@ -39,9 +38,7 @@ def main() -> int:
     ):
         if absent:
             return 1
-        router = proxies["rwrouter"]
-        assert isinstance(router, RwRouter)
-        say(f"rwrouter's processes, the master's first: {router.workers()}")
+        say(f"rwrouter's processes, the master's first: {proxies['rwrouter'].processes()}")
         samples, failures = measure(
             LOADS[options.load],
             proxies,

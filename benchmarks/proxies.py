@@ -77,6 +77,10 @@ class Proxy(ABC):
         """The process whose CPU counts, with its descendants."""
         return self.process.pid if self.process else None
 
+    def processes(self) -> list[int]:
+        """Return the ids of its processes, the first one's first; none where it does not run."""
+        return tree(self.process.pid) if self.process else []
+
     def start(self) -> None:
         """Start it and return when a client can log in and read. Raises Unavailable."""
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -393,10 +397,6 @@ mode = "DISABLED"
             "RWROUTER_MONITOR_PASSWORD": self.servers.monitor_password,
             "PYTHONPATH": os.pathsep.join(paths),
         }
-
-    def workers(self) -> list[int]:
-        """Return the ids of its processes, the master's first."""
-        return tree(self.process.pid) if self.process else []
 
 
 PROXIES: Final[dict[str, type[Proxy]]] = {

@@ -15,6 +15,8 @@ from proxies import PROXIES
 from report import Run, conditions, markdown, write
 from servers import default_root, servers
 
+from rwrouter.sandbox.binaries import SandboxError
+
 HERE = Path(__file__).resolve().parent
 PROGRAMS = {"sysbench": "sysbench", "mariadb": "mariadb-client", "cc": "gcc", "haproxy": "haproxy"}
 NEEDED = {
@@ -58,7 +60,7 @@ def arguments() -> argparse.Namespace:
         type=Path,
         default=default_root(),
         help="root file system with MySQL's server and router, as docker/make-rootfs makes it "
-        "(default: RWROUTER_BENCH_ROOT, or sid-rootfs in RWROUTER_CACHE)",
+        "(default: where that makes it)",
     )
     parser.add_argument(
         "--output",
@@ -76,16 +78,23 @@ def arguments() -> argparse.Namespace:
     return options
 
 
-def stop(number: int, frame: FrameType | None) -> None:
-    """End as Ctrl-C does, so that everything that was started is ended."""
-    del number, frame
-    raise KeyboardInterrupt
+def end_cleanly() -> None:
+    """Let Ctrl-C and SIGTERM end everything that was started; a second one does not stop us from that."""
+
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        del number, frame
+        for each in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(each, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, on_signal)
 
 
 def main() -> int:
     """Run, and return the exit status."""
     options = arguments()
-    signal.signal(signal.SIGTERM, stop)
+    end_cleanly()
     missing = [program for program in PROGRAMS if not shutil.which(program)]
     if missing:
         say(f"missing: {', '.join(missing)}; apt-get install {' '.join(PROGRAMS[each] for each in missing)}")
@@ -124,6 +133,9 @@ def main() -> int:
                 )
                 samples += found
                 failures += failed
+    except SandboxError as error:
+        say(str(error))
+        return 2
     except KeyboardInterrupt:
         say("interrupted: all that was started is ended")
         return 130

@@ -12,6 +12,7 @@ from typing import Final
 
 import pymysql
 
+from rwrouter.model import Flavor
 from rwrouter.sandbox.cluster import Sandbox
 
 ROWS: Final = 200_000
@@ -28,9 +29,9 @@ OPTIONS: Final = {
 
 
 def default_root() -> Path | None:
-    """Return the Debian root file system that docker/make-rootfs makes, None where it is not there."""
-    cache = Path(os.environ.get("RWROUTER_CACHE", "/var/cache/rwrouter"))
-    root = Path(os.environ.get("RWROUTER_BENCH_ROOT", cache / "sid-rootfs"))
+    """Return the root file system that docker/make-rootfs makes, None where it has not been made."""
+    cache = os.environ.get("RWROUTER_CACHE", "/var/cache/rwrouter")
+    root = Path(os.environ.get("RWROUTER_ROOTFS", f"{cache}/sid-rootfs"))
     return root if (root / "usr/sbin/mysqld").exists() else None
 
 
@@ -71,11 +72,11 @@ def login(port: int, user: str, password: str) -> pymysql.Connection:  # type: i
 
 @contextmanager
 def servers(root: Path | None, cores: set[int], replicas: int = 2) -> Iterator[Servers]:
-    """Start the servers on *cores*, fill them, and end them afterwards."""
+    """Start the servers on *cores*, fill them, and end them afterwards. Raises SandboxError."""
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, cores)  # children inherit it
     try:
-        sandbox = Sandbox.start(replicas=replicas, root=root, options=OPTIONS)
+        sandbox = Sandbox.start(replicas=replicas, flavor=Flavor.MYSQL, root=root, options=OPTIONS)
     finally:
         os.sched_setaffinity(0, before)
     with sandbox, tempfile.TemporaryDirectory(prefix="rwrouter-bench-") as folder:
