@@ -65,6 +65,21 @@ class AccessDenied(RouterError):
     ends_session = True
 
 
+class AuthNotSupported(RouterError):
+    """No authentication plugin that both sides know settles it (ER_NOT_SUPPORTED_AUTH_MODE)."""
+
+    code = 1251
+    sqlstate = "08004"
+    ends_session = True
+
+
+class InsecureTransport(RouterError):
+    """TLS is required, and the client did without (ER_SECURE_TRANSPORT_REQUIRED)."""
+
+    code = 3159
+    ends_session = True
+
+
 class TooManyConnections(RouterError):
     """The router's own limit (ER_CON_COUNT_ERROR)."""
 
