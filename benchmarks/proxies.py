@@ -44,6 +44,7 @@ class Proxy(ABC):
 
     name: ClassVar[str]  # in options and in the raw data
     label: ClassVar[str]  # in tables and pictures
+    product: ClassVar[str]  # whose version it has
 
     def __init__(self, servers: Servers, folder: Path, root: Path | None, core: int) -> None:
         """Prepare. *folder* is for its files, *root* where MySQL Router lies, *core* where it shall run."""
@@ -136,6 +137,7 @@ class Direct(Proxy):
 
     name = "direct"
     label = "direct"
+    product = "direct"
 
     @classmethod
     def version(cls, root: Path | None) -> str:
@@ -157,6 +159,7 @@ class Forwarder(Proxy):
 
     name = "forwarder"
     label = "C forwarder"
+    product = "C compiler"
 
     @classmethod
     def version(cls, root: Path | None) -> str:
@@ -176,6 +179,7 @@ class HAProxy(Proxy):
 
     name = "haproxy"
     label = "HAProxy (tcp)"
+    product = "HAProxy"
 
     @classmethod
     def version(cls, root: Path | None) -> str:
@@ -207,6 +211,7 @@ class MySQLRouter(Proxy):
 
     name = "mysqlrouter"
     label = "MySQL Router, pass-through"
+    product = "MySQL Router"
 
     @classmethod
     def program(cls, root: Path | None, name: str = "mysqlrouter") -> list[str]:
@@ -350,6 +355,7 @@ class RwRouter(Proxy):
 
     name = "rwrouter"
     label = "rwrouter"
+    product = "rwrouter"
 
     @classmethod
     def version(cls, root: Path | None) -> str:

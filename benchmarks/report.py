@@ -90,14 +90,14 @@ def conditions(
 ) -> Conditions:
     """Return what the run is made under."""
     versions = {"MySQL": server}
-    for name, proxy in PROXIES.items():
+    for proxy in PROXIES.values():
         try:
             if found := proxy.version(root):
-                versions[name] = found
+                versions[proxy.product] = found
         except Unavailable as error:
-            versions[name] = f"absent: {error}"
-    for name, command in {"sysbench": ["sysbench", "--version"], "client": ["mariadb", "--version"]}.items():
-        versions[name] = first_line(command)
+            versions[proxy.product] = f"absent: {error}"
+    versions["sysbench"] = first_line(["sysbench", "--version"])
+    versions["mariadb client"] = first_line(["mariadb", "--version"])
     models = [
         line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")
     ]
