@@ -11,23 +11,20 @@ from typing import Self
 
 from rwrouter.model import Flavor
 from rwrouter.sandbox import binaries, template
+from rwrouter.sandbox.access import ReplicationSet
 from rwrouter.sandbox.binaries import Binary, SandboxError
 from rwrouter.sandbox.janitor import Janitor
-from rwrouter.sandbox.options import Account, Accounts, replication_statements
+from rwrouter.sandbox.options import replication_statements
 from rwrouter.sandbox.server import POLL, SandboxServer
 
 
-class Sandbox:
-    """A running replication set. Use as a context manager, or `close` it.
-
-    *primary* and *replicas* are as they were started: a test that changes roles keeps its own account of it.
-    """
+class Sandbox(ReplicationSet[SandboxServer]):
+    """A running replication set. Use as a context manager, or `close` it."""
 
     def __init__(self, binary: Binary) -> None:
         """Prepare an empty sandbox: `Sandbox.start` is what makes one that runs."""
+        super().__init__(binary.flavor)
         self.binary = binary
-        self.accounts: Accounts
-        self.servers: list[SandboxServer] = []
         self._janitor = Janitor()
         parent = binary.outside(Path("/tmp")) if binary.root else Path(tempfile.gettempdir())  # noqa: S108
         # A short name: the path of a unix socket has 107 bytes at most.
@@ -58,55 +55,6 @@ class Sandbox:
             sandbox.close()
             raise
         return sandbox
-
-    @property
-    def flavor(self) -> Flavor:
-        """Whose servers they are."""
-        return self.binary.flavor
-
-    @property
-    def primary(self) -> SandboxServer:
-        """The server that was started as the primary."""
-        return self.servers[0]
-
-    @property
-    def replicas(self) -> list[SandboxServer]:
-        """The servers that were started as replicas."""
-        return self.servers[1:]
-
-    @property
-    def root(self) -> Account:
-        """The account that may do all."""
-        return self.accounts.root
-
-    @property
-    def app(self) -> Account:
-        """The account of an application: all on every schema, nothing that read_only would let through."""
-        return self.accounts.app
-
-    @property
-    def monitor(self) -> Account:
-        """The account with what the router's monitor needs, and no more."""
-        return self.accounts.monitor
-
-    def server(self, name: str) -> SandboxServer:
-        """Return the server called *name*. Raises KeyError."""
-        for server in self.servers:
-            if server.name == name:
-                return server
-        raise KeyError(name)
-
-    def wait_in_sync(self, timeout: float = 30.0) -> None:
-        """Return when every running replica has what the primary has; raise SandboxError after *timeout*."""
-        mysql = self.flavor is Flavor.MYSQL
-        wanted = self.primary.value("SELECT @@global.gtid_executed" if mysql else "SELECT @@gtid_binlog_pos")
-        wait = "WAIT_FOR_EXECUTED_GTID_SET" if mysql else "MASTER_GTID_WAIT"
-        deadline = time.monotonic() + timeout
-        for replica in self.replicas:
-            if replica.is_running:
-                left = max(0.001, deadline - time.monotonic())  # 0 would wait for ever
-                if replica.value(f"SELECT {wait}(%s, %s)", (wanted, left)) != 0:
-                    raise SandboxError(f"{replica.name} has not caught up within {timeout:g} s")
 
     def close(self) -> None:
         """End every process and remove every file that the sandbox made. May be called twice."""

@@ -5,10 +5,12 @@ has its general log in the table mysql.general_log. A sandbox has both on. Give 
 as `SELECT 1 /* 7f3a */`; a comment reaches the server from every client but mysql, which needs `--comments`.
 """
 
-from rwrouter.model import Flavor
-from rwrouter.sandbox.cluster import Sandbox
-from rwrouter.sandbox.server import SandboxServer
+from typing import TypeVar
 
+from rwrouter.model import Flavor
+from rwrouter.sandbox.access import Access, ReplicationSet
+
+AccessT = TypeVar("AccessT", bound=Access)
 OWN = "rwrouter-records"  # a comment in our own questions, which have the marker in them too
 
 # A statement stands in events_statements_current from its start; it enters the history after its reply was
@@ -32,7 +34,7 @@ ORDER BY event_time
 """
 
 
-def statements(server: SandboxServer, marker: str) -> list[str]:
+def statements(server: Access, marker: str) -> list[str]:
     """Return the statements with *marker* in them that *server* ran for clients, one entry per execution.
 
     Preparing counts as no execution. What replication applied does not count either.
@@ -50,10 +52,10 @@ def statements(server: SandboxServer, marker: str) -> list[str]:
     return [text for text in texts if OWN not in text]
 
 
-def ran_on(sandbox: Sandbox, marker: str) -> list[str]:
+def ran_on(servers: ReplicationSet[AccessT], marker: str) -> list[str]:
     """Return the names of the servers that ran statements with *marker*: one entry per execution."""
     return [
-        server.name for server in sandbox.servers if server.is_running for _ in statements(server, marker)
+        server.name for server in servers.servers if server.is_running for _ in statements(server, marker)
     ]
 
 

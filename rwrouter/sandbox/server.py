@@ -5,20 +5,15 @@ import signal
 import socket as sockets
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from secrets import randbelow
-from typing import TYPE_CHECKING, Any
 
 import pymysql
-from pymysql.cursors import DictCursor
 
-from rwrouter.model import Flavor
+from rwrouter.sandbox.access import Access
 from rwrouter.sandbox.binaries import Binary, SandboxError
 from rwrouter.sandbox.options import Accounts, option_file
-
-if TYPE_CHECKING:
-    from pymysql.connections import Connection
 
 PORTS = range(13_000, 32_000)  # below the ports that Linux gives to outgoing connections
 POLL = 0.02  # seconds between two looks at a server that starts or stops
@@ -38,10 +33,8 @@ def free_port() -> int:
                 return port
 
 
-class SandboxServer:
+class SandboxServer(Access):
     """A primary or replica. Made and closed by a Sandbox; tests stop, kill, pause and start it at will."""
-
-    host = "127.0.0.1"
 
     def __init__(
         self,
@@ -56,10 +49,8 @@ class SandboxServer:
         options: Mapping[str, str],
         on_process: Callable[[int], None],
     ) -> None:
-        self.name = name
+        super().__init__(name, binary.flavor, "127.0.0.1", free_port(), accounts)
         self.server_id = server_id
-        self.accounts = accounts
-        self.port = free_port()
         self._binary = binary
         self._home = home  # as the server sees it
         self._is_replica = is_replica
@@ -71,16 +62,6 @@ class SandboxServer:
 
     def __repr__(self) -> str:
         return f"<{self.name} {self.address} pid {self.pid}>"
-
-    @property
-    def flavor(self) -> Flavor:
-        """Whose server it is."""
-        return self._binary.flavor
-
-    @property
-    def address(self) -> str:
-        """HOST:PORT."""
-        return f"{self.host}:{self.port}"
 
     @property
     def socket(self) -> str:
@@ -174,29 +155,6 @@ class SandboxServer:
     def resume(self) -> None:
         """Let it go on after `pause` (SIGCONT)."""
         self._running().send_signal(signal.SIGCONT)
-
-    def connect(self, **options: Any) -> "Connection[Any]":
-        """Connect as root over TCP, with autocommit. The caller closes. *options* are PyMySQL's, and win."""
-        settings: dict[str, Any] = {
-            "host": self.host,
-            "port": self.port,
-            "user": self.accounts.root.user,
-            "password": self.accounts.root.password,
-            "autocommit": True,
-            "connect_timeout": 20,
-        }
-        return pymysql.connect(**settings | options)
-
-    def query(self, sql: str, arguments: Sequence[Any] = ()) -> list[dict[str, Any]]:
-        """Run *sql* as root on a connection of its own; return its rows by column name."""
-        with self.connect(cursorclass=DictCursor) as connection, connection.cursor() as cursor:
-            cursor.execute(sql, arguments or None)
-            return list(cursor.fetchall())
-
-    def value(self, sql: str, arguments: Sequence[Any] = ()) -> Any:
-        """Run *sql* as root; return the first column of its first row, None where there is none."""
-        rows = self.query(sql, arguments)
-        return next(iter(rows[0].values())) if rows else None
 
     def _running(self) -> subprocess.Popen[bytes]:
         if self._process is None or not self.is_running:

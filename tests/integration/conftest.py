@@ -13,6 +13,7 @@ import pytest
 from rwrouter.model import Flavor
 from rwrouter.sandbox import Sandbox
 from rwrouter.sandbox.router import RouterProcess
+from tests.integration.containers import Containers, running
 from tests.integration.harness import RouterFactory, start
 
 
@@ -28,6 +29,13 @@ def mariadb() -> Iterator[Sandbox]:
     """Run a MariaDB primary and two replicas, as local processes."""
     with start(Flavor.MARIADB) as sandbox:
         yield sandbox
+
+
+@pytest.fixture(scope="session")
+def containers() -> Iterator[Containers]:
+    """Run a MySQL primary and two replicas in containers, of the image RWROUTER_TEST_IMAGE."""
+    with running() as servers:
+        yield servers
 
 
 @pytest.fixture(params=list(Flavor))
@@ -56,9 +64,9 @@ class SchemaFactory:
     """Makes schemas, and remembers them."""
 
     def __init__(self) -> None:
-        self._made: list[tuple[Sandbox, str]] = []
+        self._made: list[tuple[Sandbox | Containers, str]] = []
 
-    def __call__(self, sandbox: Sandbox) -> str:
+    def __call__(self, sandbox: Sandbox | Containers) -> str:
         """Make a schema on *sandbox*, there on every server when this returns; return its name."""
         name = f"test_{secrets.token_hex(4)}"
         sandbox.primary.query(f"CREATE DATABASE {name}")
@@ -76,10 +84,10 @@ class SchemaFactory:
 @pytest.fixture
 def schema(request: pytest.FixtureRequest, make_schema: SchemaFactory) -> str:
     """Make a schema of this test alone, on the cluster that it asks for; give its name."""
-    for fixture in ("cluster", "mysql", "mariadb"):
+    for fixture in ("cluster", "mysql", "mariadb", "containers"):
         if fixture in request.fixturenames:
             return make_schema(request.getfixturevalue(fixture))
-    raise LookupError("the fixture `schema` needs `mysql`, `mariadb` or `cluster` beside it")
+    raise LookupError("the fixture `schema` needs `mysql`, `mariadb`, `cluster` or `containers` beside it")
 
 
 @pytest.fixture
@@ -91,15 +99,15 @@ def router() -> Iterator[RouterFactory]:
     made: list[RouterProcess] = []
 
     def factory(
-        sandbox: Sandbox,
+        servers: Sandbox | Containers,
         *arguments: str,
         wait: bool = True,
         environment: dict[str, str] | None = None,
     ) -> RouterProcess:
         if "--workers" not in arguments:
             arguments = (*arguments, "--workers", "1")
-        addresses = [server.address for server in sandbox.servers]
-        process = RouterProcess(addresses, sandbox.monitor, sandbox.app, arguments, environment)
+        addresses = [server.address for server in servers.servers]
+        process = RouterProcess(addresses, servers.monitor, servers.app, arguments, environment)
         made.append(process)
         process.wait_listening()
         if wait:

@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from rwrouter.sandbox.binaries import find
 from rwrouter.sandbox.router import RouterProcess
 
 REPOSITORY = Path(__file__).parents[2]
+POLL = 0.05  # seconds between two looks at what another process does
 RouterFactory = Callable[..., RouterProcess]
 
 
@@ -46,3 +48,12 @@ def start(flavor: Flavor, replicas: int = 2, options: dict[str, str] | None = No
             missing(str(error))
         return Sandbox.start(replicas, flavor=flavor, root=rootfs(), options=options)
     return Sandbox.start(replicas, flavor=flavor, options=options)
+
+
+def eventually(holds: Callable[[], bool], what: str, timeout: float = 20.0) -> None:
+    """Return when *holds* says True; fail with *what* after *timeout* s. For other processes' doings."""
+    deadline = time.monotonic() + timeout
+    while not holds():
+        if time.monotonic() > deadline:
+            pytest.fail(f"not within {timeout:g} s: {what}")
+        time.sleep(POLL)

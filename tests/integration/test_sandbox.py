@@ -1,10 +1,8 @@
 """The sandbox does what the other tests rely on."""
 
-import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pymysql
@@ -13,7 +11,7 @@ import pytest
 from rwrouter.model import Flavor
 from rwrouter.sandbox import Sandbox
 from rwrouter.sandbox.records import ran_on, statements
-from tests.integration.harness import REPOSITORY, start
+from tests.integration.harness import REPOSITORY, eventually, start
 
 
 def test_a_write_on_the_primary_reaches_every_replica(cluster: Sandbox, schema: str) -> None:
@@ -128,10 +126,7 @@ def test_nothing_is_left_of_a_sandbox_whose_owner_was_killed(mariadb: Sandbox) -
     owner.wait()
     owner.stdin.close()
     owner.stdout.close()
-    deadline = time.monotonic() + 20
-    while directory.exists() or any(_is_alive(int(pid)) for pid in pids):
-        assert time.monotonic() < deadline, "left behind"
-        os.sched_yield()
+    eventually(lambda: not directory.exists() and not any(_is_alive(int(pid)) for pid in pids), "all is gone")
 
 
 def _is_alive(pid: int) -> bool:

@@ -9,7 +9,7 @@ from rwrouter.model import Flavor
 from rwrouter.sandbox.records import APPLIERS, OWN, statements
 
 if TYPE_CHECKING:
-    from rwrouter.sandbox.server import SandboxServer
+    from rwrouter.sandbox.access import Access
 
 
 class Recorded:
@@ -45,4 +45,4 @@ def _event(thread: int, text: str, name: str = "statement/sql/select") -> dict[s
 )
 def test_what_clients_ran_is_listed(flavor: Flavor, rows: list[dict[str, Any]]) -> None:
     """Neither what replication applied, nor a mere prepare, nor our own question counts."""
-    assert statements(cast("SandboxServer", Recorded(flavor, rows)), "m") == ["SELECT 1 /* m */"]
+    assert statements(cast("Access", Recorded(flavor, rows)), "m") == ["SELECT 1 /* m */"]
