@@ -189,12 +189,15 @@ class ServerHandshake(Handshake):
         self._move(Step.TLS_STARTED)
         self.is_secure = True
 
-    def accept(self, status: int = flags.SERVER_STATUS_AUTOCOMMIT) -> None:
-        """Let the client of the Login event in."""
+    def accept(self, status: int = flags.SERVER_STATUS_AUTOCOMMIT, session_state: bytes = b"") -> None:
+        """Let the client of the Login event in, with what its backend's `Ready` says."""
         login = self._due_login()
         if self._is_fast:
             self._send(Step.FAST_OK, packets.build_auth_more_data(FAST_AUTH_OK))
-        self._send(Step.OK, packets.build_ok(packets.Ok(status=status), login.capabilities))
+        self._send(
+            Step.OK,
+            packets.build_ok(packets.Ok(status=status, session_state=session_state), login.capabilities),
+        )
         self.rest = self._reader.take_rest()
 
     def reject(self, code: int, sqlstate: str, message: str) -> None:
@@ -251,7 +254,9 @@ class ServerHandshake(Handshake):
         response = packets.parse_response(payload)
         self._move(Step.RESPONSE)
         if self._tls_required and not self.is_secure:
-            raise Broken(InsecureTransport("Connections without TLS are refused here: tls.mode is REQUIRED"))
+            raise Broken(
+                InsecureTransport("Connections without TLS are refused here: client_tls.mode is REQUIRED")
+            )
         self._begin(response)
         if not response.capabilities & flags.CLIENT_PLUGIN_AUTH:
             self._judge(NATIVE, response.proof)
@@ -507,9 +512,8 @@ class ClientHandshake(Handshake):
         elif first == packets.OK:
             self._move(Step.OK)
             assert self._ready is not None  # noqa: S101 - set by the greeting
-            self._ready = replace(
-                self._ready, status=packets.parse_ok(payload, self._ready.capabilities).status
-            )
+            ok = packets.parse_ok(payload, self._ready.capabilities)
+            self._ready = replace(self._ready, status=ok.status, session_state=ok.session_state)
             self._events.append(self._ready)
         elif first == packets.EOF:
             self._on_auth_switch(payload)
@@ -545,8 +549,8 @@ class ClientHandshake(Handshake):
             agreed,
             0,
             greeting.flavor,
-            greeting.plugin,
-            greeting.scramble,
+            plugin=greeting.plugin,
+            scramble=greeting.scramble,
         )
         if with_tls:
             self._send(
@@ -633,7 +637,12 @@ class ClientHandshake(Handshake):
         try:
             data = auth.encrypt_password(self._secret.password, self._scramble, public_pem)
         except ValueError as exc:
-            raise Malformed(f"no password can be encrypted for the server's public key: {exc}") from exc
+            raise Broken(
+                NotSupported(
+                    f"the password of user '{self._response.user}' can't be encrypted for the server's "
+                    f"public key: {exc}"
+                )
+            ) from exc
         self._send(Step.PASSWORD, data)
 
     def _needs_password(self, plugin: str) -> NotSupported:

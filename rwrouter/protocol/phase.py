@@ -142,6 +142,7 @@ class Ready:
     capabilities: int  # agreed: what both sides have
     status: int
     flavor: Flavor
+    session_state: bytes = b""  # blocks of session tracking in its OK: the schema, where one was asked for
     plugin: str = NATIVE  # of the greeting, for COM_CHANGE_USER
     scramble: bytes = field(default=b"", repr=False)
 

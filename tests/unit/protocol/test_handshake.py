@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rwrouter.errors import AccessDenied, RouterError
+from rwrouter.errors import AccessDenied, NotSupported, RouterError
 from rwrouter.model import Flavor, Greeting
 from rwrouter.protocol import auth, flags, handshake, packets
 from rwrouter.protocol.auth import CACHING, CLEAR, NATIVE, SHA256, RsaKey, Secret, Verifier, verifier_of
@@ -259,6 +259,26 @@ def test_a_verdict_of_no() -> None:
     assert (ours.state, theirs.state) == (State.REFUSED, State.REFUSED)
 
 
+def test_a_verdict_of_yes_carries_what_the_backend_said() -> None:
+    """Status and session state of the backend's OK reach the client that asked for them."""
+    ours, theirs = server("none", verifier_of(b"")), client(Secret.of(b""))
+    theirs.receive(ours.data_to_send())
+    ours.receive(theirs.data_to_send())
+    ours.accept(flags.SERVER_STATUS_IN_TRANS, b"\1\5\4shop")
+    theirs.receive(ours.data_to_send())
+    ready = theirs.next_event()
+    assert isinstance(ready, Ready)
+    assert ready.status == flags.SERVER_STATUS_IN_TRANS | flags.SERVER_SESSION_STATE_CHANGED
+    assert ready.session_state == b"\1\5\4shop"
+
+
+def test_a_password_too_long_for_the_key_is_no_fault_of_the_server() -> None:
+    """It fails with a sentence that says to use TLS."""
+    talk = converse(server("rsa"), client(Secret.of(b"x" * 86)))
+    assert isinstance(talk.client.error, NotSupported)
+    assert "use TLS" in str(talk.client.error)
+
+
 def test_a_pipelined_command_is_kept() -> None:
     """What a client sends ahead of the verdict is the first command, not an error."""
     ours = server("none", verifier_of(b""))
@@ -496,7 +516,7 @@ def test_a_change_of_user_takes_the_same_way(
 ) -> None:
     """COM_CHANGE_USER proves the new user as a login does."""
     secret = Secret.of(password.encode())
-    ready = Ready("8.4.3", 42, WANTED, 2, Flavor.MYSQL, CACHING, SCRAMBLE[::-1])
+    ready = Ready("8.4.3", 42, WANTED, 2, Flavor.MYSQL, plugin=CACHING, scramble=SCRAMBLE[::-1])
     theirs = ClientHandshake.for_change_user(
         ready,
         user="app",
