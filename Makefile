@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: help venv check format unit bench clean
+.PHONY: help venv check format unit test demo bench clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST)
@@ -11,6 +11,7 @@ help:  ## list the targets
 venv: $(BIN)/rwrouter  ## make the virtual environment with the locked versions
 
 $(BIN)/rwrouter: pyproject.toml constraints.txt
+	PYTHON=$(PYTHON) tools/install-packages venv
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[test,check]'
 
@@ -36,10 +37,24 @@ format: $(ENV)  ## format and mend what can be mended
 unit: $(ENV)  ## unit tests alone: seconds
 	$(BIN)/python -m pytest tests/unit
 
+# Real servers (MariaDB of the distribution, MySQL from a root file system of Debian's sid suite) and containers
+# (a daemon of our own where none answers). PYTEST takes further arguments: make test PYTEST='-k mariadb -x'
+test: $(ENV)  ## everything, with real servers and containers; installs what is missing (root)
+	tools/install-packages test
+	docker/make-rootfs >/dev/null
+	$(MAKE) check VENV=$(VENV)
+	RWROUTER_TEST_ALL=1 docker/with-daemon $(BIN)/python -m pytest tests --ignore=tests/unit \
+		--timeout 600 --durations 15 $(PYTEST)
+
+demo: $(ENV)  ## real servers, the router, a tour through it; until Ctrl-C, or DEMO_EXIT=1 ends it after the tour
+	tools/install-packages demo
+	@PYTHONPATH=. $(BIN)/python -m rwrouter.cli.main demo $(if $(filter-out 0,$(DEMO_EXIT)),--exit) $(DEMO)
+
 bench: $(ENV)  ## compare with other proxies: benchmarks/results; options in BENCH
+	tools/install-packages bench
+	[ "$$(id -u)" -ne 0 ] || docker/make-rootfs >/dev/null
 	$(BIN)/python -c "import matplotlib" 2>/dev/null || \
 		$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[bench]'
-	docker/make-rootfs
 	PYTHONPATH=. $(BIN)/python benchmarks/run.py $(BENCH)
 
 clean:  ## remove what the targets made
