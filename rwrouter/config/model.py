@@ -1,14 +1,61 @@
 """Every setting: its name, default, unit, and a sentence on what it does."""
 
+import re
+from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, Strict
+from pydantic import model_validator as validated
 
+from rwrouter.config.addresses import parse_admin, parse_listener, parse_server
 from rwrouter.config.units import parse_duration, parse_size
 
-Duration = Annotated[float, BeforeValidator(parse_duration)]  # seconds; written as 1.5, "500ms", "2s", "1m"
-Size = Annotated[int, BeforeValidator(parse_size)]  # bytes; written as 65536, "64K", "1M"
+
+def _server(text: str) -> str:
+    parse_server(text)
+    return text
+
+
+def _listener(text: str) -> str:
+    parse_listener(text)
+    return text
+
+
+def _admin(text: str) -> str:
+    if text:
+        parse_admin(text)
+    return text
+
+
+def _workers(value: object) -> object:
+    if value == "auto" or (
+        isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MAX_WORKERS
+    ):
+        return value
+    if isinstance(value, str) and value.isdecimal():  # from the command line
+        return _workers(int(value))
+    written = f'"{value}"' if isinstance(value, str) else value
+    raise ValueError(f'{written} is no number of workers: write one from 1 to {MAX_WORKERS}, or "auto"')
+
+
+def _name(text: str) -> str:
+    if text and not NAME.fullmatch(text):
+        raise ValueError(f'"{text}" is no name: use letters, digits, "_", "-", "." and ":", at most 64')
+    return text
+
+
+MAX_WORKERS: Final = 1024
+NAME: Final = re.compile(r"[\w\[][\w.:\[\]-]{0,63}")  # an address is a name too
+
+# Strict: true is no number, and "5" is no number either, where a unit is not allowed.
+Count = Annotated[int, Strict()]
+Duration = Annotated[float, Strict(), BeforeValidator(parse_duration)]  # seconds: 1.5, "500ms", "2s", "1m"
+Size = Annotated[int, Strict(), BeforeValidator(parse_size)]  # bytes: 65536, "64K", "1M"
+ServerAddress = Annotated[str, AfterValidator(_server)]
+ListenerAddress = Annotated[str, AfterValidator(_listener)]
+AdminAddress = Annotated[str, AfterValidator(_admin)]
+Workers = Annotated[int | Literal["auto"], BeforeValidator(_workers)]
 
 
 class TlsMode(StrEnum):
@@ -24,18 +71,31 @@ class TlsMode(StrEnum):
 class Section(BaseModel):
     """A table of rwrouter.toml: immutable, unknown keys are errors."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class ServerSettings(Section):
     """One MySQL server."""
 
-    address: str = Field(description="HOST:PORT; the port is 3306 where it is left out")
-    name: str = Field(default="", description="how logs, hints and commands call it; its address if empty")
-    weight: int = Field(default=100, ge=0, le=10_000, description="share of the reads; 0 takes none")
+    address: ServerAddress = Field(description="HOST:PORT; the port is 3306 where it is left out")
+    name: Annotated[str, AfterValidator(_name)] = Field(
+        default="", description="how logs, hints and commands call it; its address if empty"
+    )
+    weight: Count = Field(default=100, ge=0, le=10_000, description="share of the reads; 0 takes none")
     zone: str = Field(
         default="", description="where it stands; reads prefer servers of the router's own zone"
     )
+
+    @validated(mode="before")
+    @classmethod
+    def _name_by_address(cls, values: object) -> object:
+        """Give a server without a name its address, port included."""
+        if isinstance(values, Mapping) and isinstance(values.get("address"), str) and not values.get("name"):
+            try:
+                return {**values, "name": str(parse_server(values["address"]))}
+            except ValueError:
+                return values  # the address has its own message
+        return values
 
 
 class MonitorSettings(Section):
@@ -47,8 +107,8 @@ class MonitorSettings(Section):
     )
     interval: Duration = Field(default=1.0, gt=0, description="time between two probes of a server")
     timeout: Duration = Field(default=1.0, gt=0, description="longest time that a probe may take")
-    rise: int = Field(default=1, ge=1, description="good probes in a row before a server comes back")
-    fall: int = Field(default=2, ge=1, description="failed probes in a row before a server is taken out")
+    rise: Count = Field(default=1, ge=1, description="good probes in a row before a server comes back")
+    fall: Count = Field(default=2, ge=1, description="failed probes in a row before a server is taken out")
 
 
 class ReadSettings(Section):
@@ -57,7 +117,7 @@ class ReadSettings(Section):
     strategy: Literal["round_robin", "least_outstanding", "latency", "client_hash", "random"] = Field(
         default="round_robin", description="how one of several fit servers is chosen"
     )
-    primary_weight: int = Field(default=1, ge=0, le=10_000, description="the primary's share of the reads")
+    primary_weight: Count = Field(default=1, ge=0, le=10_000, description="the primary's share of the reads")
     max_lag: Duration = Field(default=10.0, gt=0, description="a replica further behind gets no reads")
     resume_lag: Duration | None = Field(
         default=None, description="it comes back below this lag; half of max_lag if not given"
@@ -95,49 +155,59 @@ class ServerTlsSettings(Section):
 class UserSettings(Section):
     """A user that the router checks itself: for mysql_native_password, and clients without TLS or RSA."""
 
-    name: str
-    password: SecretStr = SecretStr("")
+    name: str = Field(description="as the client gives it")
+    password: SecretStr = Field(default=SecretStr(""), description="its password; better in password_env")
     password_env: str = Field(default="", description="environment variable that holds the password")
     backend_user: str = Field(default="", description="account on the servers; the same name if empty")
     backend_password: SecretStr | None = Field(
         default=None, description="its password; the same if not given"
     )
-    consistency: Literal["eventual", "session", "global", "primary"] | None = None
+    consistency: Literal["eventual", "session", "global", "primary"] | None = Field(
+        default=None, description="instead of reads.consistency for this user"
+    )
 
 
 class Limits(Section):
     """What protects the router and the servers."""
 
-    max_connections: int = Field(default=10_000, ge=1, description="clients of each worker")
+    max_connections: Count = Field(default=10_000, ge=1, description="clients of each worker")
     connect_timeout: Duration = Field(default=5.0, gt=0, description="to connect and log in to a server")
     handshake_timeout: Duration = Field(default=10.0, gt=0, description="for a client to log in")
-    read_retries: int = Field(default=2, ge=0, description="how often a failed read is run again elsewhere")
+    read_retries: Count = Field(default=2, ge=0, description="how often a failed read is run again elsewhere")
     drain_timeout: Duration = Field(default=30.0, ge=0, description="for open transactions at shutdown")
-    plan_cache: int = Field(default=10_000, ge=16, description="digests that a worker remembers")
+    plan_cache: Count = Field(default=10_000, ge=16, description="digests that a worker remembers")
     classified_bytes: Size = Field(default=1 << 20, description="a longer statement goes to the primary")
 
 
 class LogSettings(Section):
     """What is logged, to standard error."""
 
-    level: Literal["debug", "info", "warning", "error"] = "info"
-    format: Literal["text", "json"] = "text"
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="the least that is logged"
+    )
+    format: Literal["text", "json"] = Field(default="text", description="for people, or for programs")
 
 
 class Settings(Section):
     """All settings: the whole of rwrouter.toml."""
 
-    listen: tuple[str, ...] = Field(
+    listen: tuple[ListenerAddress, ...] = Field(
         default=("127.0.0.1:6450",), description="HOST:PORT or unix:PATH, where clients connect"
     )
-    admin: str = Field(default="127.0.0.1:6451", description="HOST:PORT of the HTTP side; empty turns it off")
-    workers: int | Literal["auto"] = Field(default="auto", description="processes; auto is one per core")
+    admin: AdminAddress = Field(
+        default="127.0.0.1:6451", description="HOST:PORT of the HTTP side; empty turns it off"
+    )
+    admin_token: SecretStr = Field(
+        default=SecretStr(""),
+        description="what HTTP callers show, if others can reach it; better given as RWROUTER_ADMIN_TOKEN",
+    )
+    workers: Workers = Field(default="auto", description="processes; auto is one per core")
     zone: str = Field(default="", description="where this router stands")
-    servers: tuple[ServerSettings, ...] = ()
+    servers: tuple[ServerSettings, ...] = Field(default=(), description="at least one; roles are discovered")
     monitor: MonitorSettings = MonitorSettings()
     reads: ReadSettings = ReadSettings()
     client_tls: ClientTlsSettings = ClientTlsSettings()
     server_tls: ServerTlsSettings = ServerTlsSettings()
-    users: tuple[UserSettings, ...] = ()
+    users: tuple[UserSettings, ...] = Field(default=(), description="users that the router checks itself")
     limits: Limits = Limits()
     log: LogSettings = LogSettings()

@@ -1,0 +1,84 @@
+"""What is counted: plain slotted ints, because they are counted once per statement."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any, Final
+
+
+def _total(text: str) -> Any:
+    """Return a field that only grows."""
+    return field(default=0, metadata={"help": text, "gauge": False})
+
+
+def _now(text: str) -> Any:
+    """Return a field that says how many there are now."""
+    return field(default=0, metadata={"help": text, "gauge": True})
+
+
+@dataclass(slots=True)
+class WorkerCounters:
+    """What one worker counts, or the sum over several."""
+
+    clients: int = _now("clients connected")
+    clients_total: int = _total("clients that have connected")
+    clients_refused: int = _total("clients turned away by a limit or a shutdown")
+    logins_failed: int = _total("logins refused")
+    sessions_pinned: int = _now("sessions tied to one connection")
+    statements: int = _total("statements received from clients")
+    errors: int = _total("error packets sent to clients")
+    plan_hits: int = _total("statements whose plan was remembered")
+    plan_misses: int = _total("statements that had to be classified")
+    disagreements: int = _total("statements that the two readings of SQL disagreed on")
+    self_corrections: int = _total("statements that a replica refused as writes, run again on the primary")
+    retries: int = _total("reads run again on another server after a fault")
+    waits: int = _total("reads that waited for a replica to have a write")
+    wait_timeouts: int = _total("such waits that ended on the primary")
+    local_answers: int = _total("statements answered by the router itself")
+    protocol_errors: int = _total("connections ended because a client broke the protocol")
+    bytes_in: int = _total("bytes received from clients")
+    bytes_out: int = _total("bytes sent to clients")
+
+
+@dataclass(slots=True)
+class ServerCounters:
+    """What one worker counts of one server, or the sum over workers."""
+
+    statements: int = _total("statements sent")
+    reads: int = _total("statements sent as reads")
+    writes: int = _total("statements sent as writes, or because nothing else was sure")
+    errors: int = _total("error packets received")
+    connections: int = _now("connections open")
+    connections_total: int = _total("connections opened")
+    connect_failures: int = _total("connections that could not be opened")
+    outstanding: int = _now("statements under way")
+    bytes_in: int = _total("bytes received")
+    bytes_out: int = _total("bytes sent")
+
+
+WORKER_COUNTERS: Final[tuple[str, ...]] = tuple(f.name for f in fields(WorkerCounters))
+SERVER_COUNTERS: Final[tuple[str, ...]] = tuple(f.name for f in fields(ServerCounters))
+
+
+def gauges(kind: type[WorkerCounters | ServerCounters]) -> frozenset[str]:
+    """Return the names of the fields that say how many there are now, and so end with their worker."""
+    return frozenset(f.name for f in fields(kind) if f.metadata["gauge"])
+
+
+def help_of(kind: type[WorkerCounters | ServerCounters]) -> dict[str, str]:
+    """Return what each field of *kind* counts, in words."""
+    return {f.name: f.metadata["help"] for f in fields(kind)}
+
+
+def worker_values(counters: WorkerCounters) -> list[int]:
+    """Return the numbers in the order of WORKER_COUNTERS."""
+    return [getattr(counters, name) for name in WORKER_COUNTERS]
+
+
+def server_values(counters: ServerCounters) -> list[int]:
+    """Return the numbers in the order of SERVER_COUNTERS."""
+    return [getattr(counters, name) for name in SERVER_COUNTERS]
+
+
+def sum_of_workers(rows: Sequence[WorkerCounters]) -> WorkerCounters:
+    """Return the sums over *rows*."""
+    return WorkerCounters(*(sum(column) for column in zip(*map(worker_values, rows), strict=True)))
