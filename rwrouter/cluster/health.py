@@ -1,0 +1,53 @@
+"""Whether one server can be used: rise and fall counts of its probes, and what workers tell of it.
+
+    input                      UP                        DOWN
+    probe answered             stays, failures forgotten UP after *rise* answers in a row
+    probe failed               DOWN after *fall* in a row  stays, answers forgotten
+    worker could not connect   DOWN at once              stays, answers forgotten
+
+A server that was never seen comes up with its first answer, so that a router starts at once. What a worker
+tells opens the circuit; the next probe, which the monitor then sends at once, is the trial that closes it.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+UNSEEN: Final = "not probed yet"
+
+
+@dataclass(slots=True)
+class Health:
+    """The health of one server. Who owns it calls one method an event, and reads the fields."""
+
+    rise: int  # answers in a row that bring a server back
+    fall: int  # failures in a row that take it out
+    is_up: bool = False
+    why: str = UNSEEN  # why it is down, or why the last probe failed; "" when all is well
+    is_seen: bool = False  # whether it has ever answered
+    is_asked: bool = False  # whether it was probed at all
+    answers: int = 0  # in a row
+    failures: int = 0  # in a row
+
+    def on_answer(self) -> bool:
+        """Take in a probe that was answered. Return whether the server came up by it."""
+        self.answers, self.failures, self.is_asked = self.answers + 1, 0, True
+        if not self.is_up and self.is_seen and self.answers < self.rise:
+            return False
+        came, self.is_up, self.is_seen, self.why = not self.is_up, True, True, ""
+        return came
+
+    def on_failure(self, why: str) -> bool:
+        """Take in a probe that failed because of *why*. Return whether the server went down by it."""
+        self.answers, self.failures, self.why, self.is_asked = 0, self.failures + 1, why, True
+        if not self.is_up or self.failures < self.fall:
+            return False
+        self.is_up = False
+        return True
+
+    def on_passive_failure(self, why: str) -> bool:
+        """Take in that a worker could not use it because of *why*. Return whether it went down by it."""
+        went = self.is_up
+        self.answers, self.is_up = 0, False
+        if went:
+            self.why = why
+        return went

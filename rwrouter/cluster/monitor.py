@@ -1,0 +1,513 @@
+"""Which probes are due at time t; answers in, a new topology out.
+
+The carrier (`process/monitoring.py`, or a simulator) asks `due` for probes, runs each on its own, and hands
+every outcome to `answer`. What workers see comes in by `passive_failure`. After each of these `snapshot` is
+what holds now, and `take_events` what happened. Times are seconds of one clock that never goes back.
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from rwrouter.cluster import probes
+from rwrouter.cluster.discovery import Observation, Seat, followed, unlisted
+from rwrouter.cluster.gtid import GtidSet
+from rwrouter.cluster.health import Health
+from rwrouter.cluster.lag import Evidence, LagMeter, Positions, is_near
+from rwrouter.cluster.probes import Answer, Failure, Refusal, Row, Topic
+from rwrouter.cluster.topology import Election, elect
+from rwrouter.config.model import ServerSettings, Settings
+from rwrouter.errors import MESSAGE_LIMIT
+from rwrouter.model import Address, Flavor, Greeting, Lag, Role, Server, Snapshot, State
+
+DEFAULT_PORT: Final = 3306
+SLOW_TOPICS: Final = 30.0  # seconds between two looks at what seldom changes: routines, rights, group
+RETRY: Final = 0.25  # of the interval: a failed probe of a server that is up is repeated soon
+UNMEASURED: Final = Lag(None, "not probed yet")
+PRIMARY_LAG: Final = Lag(0.0, "is the primary")
+JITTER: Final = 0.1  # of the interval: at most so much earlier, so that routers do not probe in step
+FULL: Final = frozenset({1040, 1203})  # ER_CON_COUNT_ERROR, ER_TOO_MANY_USER_CONNECTIONS
+REFUSED: Final = frozenset({1044, 1045, 1698, 1820, 1862, 3118})  # wrong, expired or locked account
+NO_ACCOUNT: Final = (
+    "the router cannot look at the servers: set monitor.user (or --monitor-user), and its password in "
+    "RWROUTER_MONITOR_PASSWORD; the account needs REPLICATION CLIENT on every server"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """One round of questions to one server, to be answered within *timeout* seconds."""
+
+    server: str
+    address: Address
+    topics: frozenset[Topic]
+    timeout: float
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What happened, for the log: one line of key=value."""
+
+    level: str  # info, warning or error
+    name: str
+    fields: tuple[tuple[str, str], ...] = ()
+
+    def __str__(self) -> str:
+        pairs = ("event", self.name), *self.fields
+        return " ".join(f"{key}={value if _is_plain(value) else json.dumps(value)}" for key, value in pairs)
+
+
+def address_of(text: str) -> Address:
+    """Return the address written as HOST, HOST:PORT or [IPV6]:PORT. Raises ValueError."""
+    host, colon, port = text.rpartition(":")
+    if not colon or (text.count(":") > 1 and not host.endswith("]")):
+        host, port = text, str(DEFAULT_PORT)
+    return Address(host.removeprefix("[").removesuffix("]"), int(port))
+
+
+@dataclass(slots=True)
+class Watched:
+    """What is known of one server."""
+
+    name: str
+    address: Address
+    settings: ServerSettings
+    health: Health
+    meter: LagMeter = field(default_factory=LagMeter)
+    lag: Lag = UNMEASURED
+    is_near: bool = True  # below the lag limit; in doubt for the server, until it has answered
+    seen: Observation | None = None  # by its last answer
+    greeted: probes.Greeted | None = None
+    answered_at: float = 0.0
+    offset: float = 0.0  # its clock less ours
+    executed: GtidSet = field(default_factory=GtidSet)
+    applier: tuple[probes.Applier, ...] = ()
+    refused: frozenset[Topic] = frozenset()  # topics that its rights do not allow
+    missing: frozenset[str] = frozenset()  # rights that would tell more
+    trouble: str = ""  # answers a login with an error, but lives: full, or the monitor is refused
+    due_at: float = 0.0
+    slow_at: float = 0.0  # when the slow topics are due again
+    asked_at: float | None = None  # when the probe in flight was sent
+    decreed: State | None = None  # by a person: draining or disabled
+    weight: int | None = None  # by a person
+
+
+class Monitor:
+    """The state of the cluster as the answers tell it. Owns nothing but values; not thread-safe."""
+
+    def __init__(self, settings: Settings, jitter: Callable[[], float] = lambda: 0.5) -> None:
+        """*jitter* returns numbers from 0 to 1, e.g. `random.Random().random`."""
+        self._jitter = jitter
+        self._watched: dict[str, Watched] = {}
+        self._positions = Positions()
+        self._primary: str | None = None
+        self._last_primary: str | None = None  # who was primary last, if nobody is
+        self._primary_seen = 0.0  # when the primary answered last, as a primary
+        self._routines: frozenset[str] = frozenset()
+        self._variables: dict[str, tuple[str, ...]] = {}  # version -> settable session variables
+        self._events: list[Event] = []
+        self._settings = settings
+        self.snapshot = Snapshot()
+        self.reconfigure(settings, 0.0)
+
+    def reconfigure(self, settings: Settings, now: float) -> None:
+        """Take new *settings*: servers that stay keep what is known of them."""
+        self._settings = settings
+        watched: dict[str, Watched] = {}
+        for server in settings.servers:
+            address = address_of(server.address)
+            name = server.name or str(address)
+            known = self._watched.get(name)
+            if known is None or known.address != address:
+                known = Watched(name, address, server, Health(0, 0), due_at=now)
+            known.settings = server
+            known.health.rise, known.health.fall = settings.monitor.rise, settings.monitor.fall
+            watched[name] = known
+        self._watched = watched
+        self._refresh(now)
+
+    # what to ask -------------------------------------------------------------------------------------------
+
+    def due(self, now: float) -> list[Probe]:
+        """Return the probes to send at *now*. Each must come back by `answer`; till then none follows."""
+        if not self._settings.monitor.user:
+            return []
+        found = []
+        for one in self._watched.values():
+            if one.asked_at is None and one.due_at <= now:
+                one.asked_at = now
+                found.append(
+                    Probe(one.name, one.address, self._topics(one, now), self._settings.monitor.timeout)
+                )
+        return found
+
+    def next_due(self) -> float | None:
+        """Return when `due` will have something; None while every server is being asked, or none may be."""
+        if not self._settings.monitor.user:
+            return None
+        return min((one.due_at for one in self._watched.values() if one.asked_at is None), default=None)
+
+    def nudge(self, server: str, now: float) -> None:
+        """Have *server* probed at once: somebody saw a sign that its role or health has changed."""
+        one = self._watched.get(server)
+        if one is not None:
+            one.due_at = min(one.due_at, now)
+
+    def untried(self) -> Probe | None:
+        """Return a server on which to try which variables a client can set, if that is not known yet."""
+        one = self._speaker()
+        if one is None or one.greeted is None or not one.health.is_up or one.seen is None:
+            return None
+        if one.seen.facts.flavor is Flavor.MARIADB or one.greeted.version in self._variables:
+            return None
+        return Probe(one.name, one.address, frozenset(), self._settings.monitor.timeout)
+
+    # what comes back ---------------------------------------------------------------------------------------
+
+    def answer(self, server: str, now: float, result: Answer | Failure) -> None:
+        """Take in the outcome of a probe of *server*."""
+        one = self._watched.get(server)
+        if one is None:  # no longer configured
+            return
+        asked, one.asked_at = one.asked_at if one.asked_at is not None else now, None
+        interval = self._settings.monitor.interval
+        one.due_at = max(now, asked + interval * (1 - JITTER * self._jitter()))
+        if isinstance(result, Answer):
+            try:
+                self._take(one, now, result)
+            except ValueError as exc:
+                result = Failure(str(exc))
+        if isinstance(result, Failure):
+            one.due_at = max(one.due_at, now + RETRY * interval)
+            if one.health.is_up:
+                one.due_at = now + RETRY * interval
+            self._fail(one, now, result)
+        self._refresh(now)
+
+    def passive_failure(self, server: str, now: float, why: str) -> None:
+        """Take *server* out at once, because a worker could not use it; the next good probe ends that."""
+        one = self._watched.get(server)
+        if one is None:
+            return
+        one.health.on_passive_failure(why)
+        one.due_at = now
+        self._refresh(now)
+
+    def settable(self, version: str, names: Sequence[str], now: float) -> None:
+        """Servers that greet with *version* let a client set the session variables *names*."""
+        self._variables[version] = tuple(names)
+        self._refresh(now)
+
+    def decree(self, server: str, now: float, *, state: State | None, weight: int | None = None) -> None:
+        """Drain or disable *server* for a person (None: neither); *weight* is theirs too (None: configured).
+
+        Raises KeyError.
+        """
+        one = self._watched[server]
+        one.decreed, one.weight = state, weight
+        self._refresh(now)
+
+    def take_events(self) -> list[Event]:
+        """Return what happened since the last call, oldest first."""
+        events, self._events = self._events, []
+        return events
+
+    # within ------------------------------------------------------------------------------------------------
+
+    def _topics(self, one: Watched, now: float) -> frozenset[Topic]:
+        topics = set(probes.NEEDED)
+        seen = one.seen
+        if seen is not None and (seen.channels or seen.member):
+            topics.add(Topic.APPLIER)
+        if seen is not None and seen.members:
+            topics.add(Topic.GROUP)
+        topics -= one.refused
+        if one.slow_at <= now:
+            topics |= {Topic.GROUP, Topic.ROUTINES, Topic.RIGHTS, Topic.APPLIER}
+        return frozenset(topics)
+
+    def _take(self, one: Watched, now: float, answer: Answer) -> None:
+        for topic in Topic:
+            refusal = answer.answers.get(topic)
+            if topic in probes.NEEDED and isinstance(refusal, Refusal):
+                hint = ": grant REPLICATION CLIENT to the monitor" if refusal.is_missing_right else ""
+                raise ValueError(f"does not tell its {topic}: {refusal.message} ({refusal.code}){hint}")
+        facts = probes.read_facts(_rows(answer, Topic.FACTS), answer.greeted)
+        before = one.seen
+        members = before.members if before is not None else ()
+        if Topic.GROUP in answer.answers:
+            members = probes.read_group(_rows(answer, Topic.GROUP))
+        executed = GtidSet.parse(facts.executed)
+        channels = probes.read_channels(_rows(answer, Topic.REPLICATION))
+        applier = probes.read_applier(_rows(answer, Topic.APPLIER))
+        self._take_slow(one, now, answer, facts.flavor)
+        one.greeted, one.executed, one.applier = answer.greeted, executed, applier
+        one.offset = facts.now - now
+        one.seen = Observation(one.name, one.address, facts, channels, members)
+        one.answered_at, one.trouble = now, ""
+        one.health.on_answer()
+
+    def _take_slow(self, one: Watched, now: float, answer: Answer, flavor: Flavor) -> None:
+        if Topic.RIGHTS not in answer.answers:
+            return
+        one.slow_at = now + SLOW_TOPICS
+        one.refused = frozenset(
+            topic
+            for topic, given in answer.answers.items()
+            if isinstance(given, Refusal) and topic not in probes.NEEDED
+        )
+        rights = probes.read_rights(_rows(answer, Topic.RIGHTS))
+        missing = set()
+        if one.refused & {Topic.APPLIER, Topic.GROUP} and flavor is Flavor.MYSQL:
+            missing.add("SELECT on performance_schema.*")
+        if flavor is Flavor.MYSQL and not rights & {"SHOW_ROUTINE", "SELECT"}:
+            missing.add("SHOW_ROUTINE on *.*")
+        if flavor is Flavor.MARIADB and not rights & {"SELECT", "SHOW CREATE ROUTINE"}:
+            missing.add("SELECT on mysql.proc")
+        one.missing = frozenset(missing)
+        if one.name == self._primary or self._primary is None:
+            self._routines = probes.read_routines(_rows(answer, Topic.ROUTINES))
+
+    def _fail(self, one: Watched, now: float, failure: Failure) -> None:
+        why = failure.why
+        if failure.code in REFUSED:
+            why = f"refuses the monitor's account: {why}; check monitor.user and RWROUTER_MONITOR_PASSWORD"
+        if failure.code in FULL | REFUSED and one.health.is_up:
+            one.trouble = why  # it lives and serves others: our not looking in must not end that
+        else:
+            one.trouble = ""
+            one.health.on_failure(why)
+        one.lag = one.meter.grown(now, why)
+
+    def _speaker(self) -> Watched | None:
+        """Return the server whose word counts for the cluster: the primary, else the last, else any seen."""
+        for name in (self._primary, self._last_primary):
+            if name is not None and name in self._watched and self._watched[name].greeted is not None:
+                return self._watched[name]
+        return next((one for one in self._watched.values() if one.greeted is not None), None)
+
+    def _refresh(self, now: float) -> None:
+        seats = []
+        for one in self._watched.values():
+            is_up = one.health.is_up and one.decreed is not State.DISABLED
+            if one.seen is not None and one.seen.is_up is not is_up:
+                one.seen = replace(one.seen, is_up=is_up)
+            seats.append(Seat(one.name, one.address, one.seen))
+        election = elect(self._primary or self._last_primary, seats)
+        if election.primary != self._primary:
+            self._primary = election.primary
+            if election.primary is not None and election.primary != self._last_primary:
+                self._last_primary = election.primary
+                self._positions.forget()
+        if self._primary is not None:
+            one = self._watched[self._primary]
+            if one.answered_at == now:
+                self._primary_seen = now
+                self._positions.note(now, one.executed)
+        servers = tuple(self._server(one, now, seats) for one in self._watched.values())
+        self._publish(servers, election)
+
+    def _source_lost(self) -> float | None:
+        """Return when the primary was last seen, if it does not answer now."""
+        if self._last_primary is None or self._last_primary not in self._watched:
+            return None
+        one = self._watched[self._last_primary]
+        if self._primary is not None and one.health.failures == 0 and one.health.is_up:
+            return None
+        return self._primary_seen
+
+    def _server(self, one: Watched, now: float, seats: Sequence[Seat]) -> Server:
+        role = self._role(one, seats)
+        if one.health.is_up and role is not Role.PRIMARY and one.answered_at == now:
+            one.lag = one.meter.measure(now, self._evidence(one), self._source_lost())
+        elif role is Role.PRIMARY:
+            one.lag = PRIMARY_LAG
+        elif one.lag is PRIMARY_LAG:
+            one.lag = Lag(None, "not probed since it was the primary")
+        state, reason = self._state(one, role)
+        facts = one.seen.facts if one.seen is not None else None
+        return Server(
+            name=one.name,
+            address=one.address,
+            role=role,
+            state=state,
+            reason=reason,
+            lag=one.lag,
+            weight=one.settings.weight if one.weight is None else one.weight,
+            flavor=facts.flavor if facts else Flavor.MYSQL,
+            version=facts.version if facts else "",
+            uuid=facts.uuid if facts else "",
+            executed=facts.executed if facts else "",
+            zone=one.settings.zone,
+        )
+
+    def _role(self, one: Watched, seats: Sequence[Seat]) -> Role:
+        if one.name == self._primary:
+            return Role.PRIMARY
+        if one.seen is None:
+            return Role.UNKNOWN
+        if one.seen.facts.is_read_only or one.seen.member or followed(one.seen, seats):
+            return Role.REPLICA
+        return Role.UNKNOWN
+
+    def _evidence(self, one: Watched) -> Evidence:
+        assert one.seen is not None  # noqa: S101  only who has answered is measured
+        source = self._watched.get(self._primary or self._last_primary or "")
+        member = one.seen.member
+        return Evidence(
+            channels=one.seen.channels,
+            applier=one.applier,
+            skew=one.offset - source.offset if source is not None else 0.0,
+            missing_since=self._positions.missing_since(one.executed),
+            has_positions=bool(self._positions) and bool(one.executed),
+            is_member=member is not None and member.state == "ONLINE",
+        )
+
+    def _state(self, one: Watched, role: Role) -> tuple[State, str]:
+        reads = self._settings.reads
+        if one.decreed is not None:
+            return one.decreed, f"{one.decreed} by a person"
+        if not one.health.is_up:
+            return State.DOWN, one.health.why
+        if role is Role.PRIMARY:
+            return State.UP, one.trouble
+        resume = reads.max_lag / 2 if reads.resume_lag is None else reads.resume_lag
+        one.is_near = is_near(one.lag, was_near=one.is_near, leave=reads.max_lag, resume=resume)
+        if one.is_near:
+            return State.UP, ""
+        if one.lag.seconds is None:
+            return State.LAGGING, one.lag.why
+        limit = (
+            f"comes back at {resume:g} s"
+            if one.lag.seconds <= reads.max_lag
+            else f"limit {reads.max_lag:g} s"
+        )
+        return State.LAGGING, f"is {one.lag.seconds:.1f} s behind ({limit}; {one.lag.why})"
+
+    def _publish(self, servers: tuple[Server, ...], election: Election) -> None:
+        old = self.snapshot
+        speaker = self._speaker()
+        new = Snapshot(
+            generation=old.generation,
+            servers=servers,
+            primary=election.primary,
+            greeting=self._greeting(speaker) or old.greeting,
+            problem=self._problem(servers, election),
+            alarms=self._alarms(election),
+            tracked_variables=self._tracked(speaker),
+            reading_routines=self._routines,
+        )
+        if new != old or not old.generation:
+            self._tell(old, new)
+            self.snapshot = replace(new, generation=old.generation + 1)
+
+    def _greeting(self, speaker: Watched | None) -> Greeting | None:
+        if speaker is None or speaker.greeted is None:
+            return None
+        greeted = speaker.greeted
+        return Greeting(
+            greeted.version, greeted.collation, greeted.capabilities, probes.flavor_of(greeted.version)
+        )
+
+    def _tracked(self, speaker: Watched | None) -> tuple[str, ...]:
+        if speaker is None or speaker.greeted is None:
+            return ()
+        if probes.flavor_of(speaker.greeted.version) is Flavor.MARIADB:
+            return ("*",)
+        return self._variables.get(speaker.greeted.version, probes.USUAL_VARIABLES)
+
+    def _problem(self, servers: Sequence[Server], election: Election) -> str:
+        if not self._settings.monitor.user:
+            return NO_ACCOUNT
+        if not servers:
+            return "no server is configured: give --server HOST:PORT, or [[servers]] in rwrouter.toml"
+        if election.primary is not None:
+            return ""
+        whys = [
+            f"{server.name} {server.reason or server.role}"
+            for server in servers
+            if server.state is State.DOWN
+        ]
+        if election.problem:
+            whys.insert(0, election.problem)
+        return _short("no primary: " + "; ".join(whys))
+
+    def _alarms(self, election: Election) -> tuple[str, ...]:
+        alarms = list(election.alarms)
+        alarms += [f"{one.name} {one.trouble}" for one in self._watched.values() if one.trouble]
+        seen = [one.seen for one in self._watched.values() if one.seen is not None]
+        if len(seen) == len(self._watched) and (others := unlisted(seen)):
+            alarms.append(f"not among the configured servers: {', '.join(map(str, others))}")
+        missing = {right for one in self._watched.values() for right in one.missing}
+        alarms += [
+            f"the monitor's account lacks {right}, to tell {_WORTH[right]}" for right in sorted(missing)
+        ]
+        return tuple(alarms)
+
+    def _tell(self, old: Snapshot, new: Snapshot) -> None:
+        """Note what changed between two snapshots."""
+        known = {server.name: server for server in old.servers}
+        for server in new.servers:
+            before = known.get(server.name)
+            if before is None or before.state is not server.state or before.role is not server.role:
+                self._note_server(before, server)
+        if old.primary != new.primary:
+            level = "info" if new.primary else "error"
+            self._note(level, "primary_changed", old=old.primary or "none", new=new.primary or "none")
+        for alarm in new.alarms:
+            if alarm not in old.alarms:
+                self._note("warning", "alarm", what=alarm)
+        for alarm in old.alarms:
+            if alarm not in new.alarms:
+                self._note("info", "alarm_over", what=alarm)
+        if new.problem and new.problem != old.problem and self._has_looked():
+            self._note("error", "cannot_serve", why=new.problem)
+
+    def _has_looked(self) -> bool:
+        """Whether each server was asked once, or none will be: before that, nothing is amiss yet."""
+        return not self._settings.monitor.user or all(one.health.is_asked for one in self._watched.values())
+
+    def _note_server(self, before: Server | None, server: Server) -> None:
+        one = self._watched[server.name]
+        if before is None and not one.health.is_asked:
+            return
+        fields = {
+            "server": server.name,
+            "address": str(server.address),
+            "role": str(server.role),
+            "was": f"{before.role},{before.state}" if before else "new",
+            "lag": "unknown" if server.lag.seconds is None else f"{server.lag.seconds:.3f}s",
+        }
+        if server.reason:
+            fields["why"] = server.reason
+        level = "info" if server.state is State.UP else "warning"
+        self._note(level, f"server_{server.state}", **fields)
+
+    def _note(self, level: str, name: str, **fields: str) -> None:
+        self._events.append(Event(level, name, tuple(fields.items())))
+
+
+_WORTH: Final[Mapping[str, str]] = {
+    "SELECT on performance_schema.*": "lag in milliseconds, and the members of Group Replication",
+    "SHOW_ROUTINE on *.*": "which stored functions only read: their calls go to the primary",
+    "SELECT on mysql.proc": "which stored functions only read: their calls go to the primary",
+}
+
+
+def _rows(answer: Answer, topic: Topic) -> Sequence[Row]:
+    given = answer.answers.get(topic, ())
+    return () if isinstance(given, Refusal) else given
+
+
+def _is_plain(value: str) -> bool:
+    return bool(value) and not any(mark in value for mark in ' "=\n\t')
+
+
+def _short(text: str) -> str:
+    encoded = text.encode()
+    return (
+        text
+        if len(encoded) <= MESSAGE_LIMIT
+        else encoded[: MESSAGE_LIMIT - 3].decode(errors="ignore") + "..."
+    )

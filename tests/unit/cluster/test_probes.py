@@ -1,0 +1,191 @@
+"""What is asked of which server, and how its answers are read."""
+
+from collections.abc import Mapping
+
+import pytest
+
+from rwrouter.cluster.probes import (
+    NEEDED,
+    Applier,
+    Greeted,
+    Receiver,
+    Refusal,
+    Topic,
+    Trial,
+    flavor_of,
+    number_of,
+    questions,
+    read_applier,
+    read_channels,
+    read_facts,
+    read_group,
+    read_rights,
+    read_routines,
+)
+from rwrouter.model import Flavor
+
+GREETED = Greeted("9.7.4", 0, 255)
+MYSQL_STATUS: dict[str, object] = {
+    "Source_Host": "db1", "Source_Port": 3306, "Source_UUID": "u1", "Source_Server_Id": 1,
+    "Replica_IO_Running": "Yes", "Replica_SQL_Running": "Yes", "Seconds_Behind_Source": 3,
+    "Last_IO_Error": "", "Last_SQL_Error": "", "Channel_Name": "main",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("version", "flavor", "number"),
+    [
+        ("9.7.4-2", Flavor.MYSQL, (9, 7, 4)),
+        ("8.0.36-28", Flavor.MYSQL, (8, 0, 36)),
+        ("5.5.5-10.11.19-MariaDB-0+deb12u1-log", Flavor.MARIADB, (10, 11, 19)),
+        ("11.4.2-MariaDB", Flavor.MARIADB, (11, 4, 2)),
+        ("5.5.5", Flavor.MYSQL, (5, 5, 5)),
+        ("nonsense", Flavor.MYSQL, (0, 0, 0)),
+    ],
+)
+def test_a_greeting_tells_whose_server_it_is(
+    version: str, flavor: Flavor, number: tuple[int, int, int]
+) -> None:
+    """MariaDB puts 5.5.5- before its own version, for old clients."""
+    assert flavor_of(version) is flavor
+    assert number_of(version) == number
+
+
+@pytest.mark.parametrize(
+    ("version", "status"),
+    [
+        ("9.7.4", "SHOW REPLICA STATUS"),
+        ("8.0.22", "SHOW REPLICA STATUS"),
+        ("8.0.21", "SHOW SLAVE STATUS"),
+        ("5.5.5-10.6.1-MariaDB", "SHOW ALL SLAVES STATUS"),
+    ],
+)
+def test_a_plain_round_is_two_questions(version: str, status: str) -> None:
+    """Facts first, then replication, in the words of that version."""
+    asked = questions(version, NEEDED)
+    assert [question.topic for question in asked] == [Topic.FACTS, Topic.REPLICATION]
+    assert asked[1].sql == status
+
+
+def test_mariadb_is_not_asked_what_it_does_not_know() -> None:
+    """Commit times and groups are tables of MySQL's."""
+    asked = {question.topic for question in questions("10.11.1-MariaDB", Topic)}
+    assert asked == {Topic.FACTS, Topic.REPLICATION, Topic.ROUTINES, Topic.RIGHTS}
+    assert {question.topic for question in questions("9.7.4", Topic)} == set(Topic)
+
+
+@pytest.mark.parametrize(
+    ("said", "is_read_only"), [(0, False), (1, True), ("ON", True), ("OFF", False), ("NO_LOCK", True)]
+)
+def test_facts(said: object, is_read_only: bool) -> None:
+    """Read-only is a number in MySQL, and a word in newer MariaDB; line breaks leave the GTID set."""
+    row = {
+        "version": "9.7.4",
+        "uuid": "u",
+        "server_id": 7,
+        "read_only": said,
+        "executed": "a:1,\nb:2",
+        "now": "1.5",
+    }
+    facts = read_facts([row], GREETED)
+    assert (facts.is_read_only, facts.executed, facts.server_id, facts.now) == (
+        is_read_only,
+        "a:1,b:2",
+        7,
+        1.5,
+    )
+
+
+@pytest.mark.parametrize(
+    "rows", [[], [{"version": "1"}], [{"version": "9", "uuid": "", "server_id": "x", "read_only": 0}]]
+)
+def test_facts_that_no_server_gives_are_refused(rows: list[Mapping[str, object]]) -> None:
+    """A missing row or column, or a word for a number, raises ValueError and nothing else."""
+    with pytest.raises(ValueError, match=r"missing|number"):
+        read_facts(rows, GREETED)
+
+
+def test_old_words_and_new_ones_are_read_alike() -> None:
+    """SHOW SLAVE STATUS and MariaDB's columns give the same channel."""
+    old = {
+        name.replace("Source", "Master").replace("Replica", "Slave"): value
+        for name, value in MYSQL_STATUS.items()
+    }
+    channels = read_channels([MYSQL_STATUS])
+    assert channels == read_channels([old])
+    assert (channels[0].name, channels[0].source_uuid, channels[0].behind) == ("main", "u1", 3.0)
+    assert read_channels([]) == ()
+
+
+@pytest.mark.parametrize(
+    ("said", "receiver"),
+    [
+        ("Yes", Receiver.YES),
+        ("No", Receiver.NO),
+        ("Connecting", Receiver.CONNECTING),
+        ("Preparing", Receiver.CONNECTING),
+    ],
+)
+def test_receivers(said: str, receiver: Receiver) -> None:
+    """What is neither Yes nor No is on its way."""
+    row = MYSQL_STATUS | {"Replica_IO_Running": said, "Seconds_Behind_Source": None}
+    assert read_channels([row])[0].receiver is receiver
+    assert read_channels([row])[0].behind is None
+
+
+def test_a_status_without_its_columns_is_refused() -> None:
+    """A missing column raises ValueError that names it."""
+    with pytest.raises(ValueError, match="Seconds_Behind_Source"):
+        read_channels([{"Source_Host": "db1"}])
+    with pytest.raises(ValueError, match="applying_since"):
+        read_applier([{}])
+    with pytest.raises(ValueError, match="uuid"):
+        read_group([{}])
+
+
+@pytest.mark.parametrize(
+    ("case", "row", "oldest", "is_caught_up"),
+    [
+        ("idle", {"queued": "a:5", "applied": "a:4,a:5"}, None, True),
+        ("nothing ever came", {"queued": "", "applied": None}, None, True),
+        ("applying", {"queued": "a:5", "applied": "a:4", "applying_since": "90.5"}, 90.5, False),
+        ("waiting for SOURCE_DELAY", {"queued": "a:5", "applied": "a:3", "waiting_since": "80"}, 80.0, False),
+        ("the older of both", {"queued": "a:5", "applying_since": "70", "waiting_since": "80"}, 70.0, False),
+        ("between two", {"queued": "a:5", "applied": "a:4"}, None, False),
+    ],
+)
+def test_appliers(case: str, row: dict[str, object], oldest: float | None, is_caught_up: bool) -> None:
+    """The oldest transaction that is being applied, or waits, tells the lag."""
+    full = {"channel": "", "now": "100", "applied": "", "applying_since": None, "waiting_since": None} | row
+    assert read_applier([full]) == (Applier("", 100.0, oldest, is_caught_up),), case
+
+
+def test_groups_routines_and_rights() -> None:
+    """Members have roles; functions are named as they are called; rights are words in capitals."""
+    row = {"uuid": "u1", "host": "db1", "port": 3306, "state": "ONLINE", "role": "PRIMARY"}
+    members = read_group([row, row | {"uuid": "u2", "role": "SECONDARY"}])
+    assert [member.is_primary for member in members] == [True, False]
+    assert read_routines([{"home": "Shop", "name": "Price"}]) == {"shop.price"}
+    assert read_rights([{"name": "show_routine"}]) == {"SHOW_ROUTINE"}
+    assert Refusal(1142, "no").is_missing_right
+    assert not Refusal(1064, "what?").is_missing_right
+
+
+def test_trial_of_variables() -> None:
+    """What can be set, or could with more rights, is kept; noise is never tried."""
+    trial = Trial()
+    rows = [
+        {"Variable_name": name}
+        for name in ("sql_mode", "timestamp", "session_track_gtids", "pseudo_thread_id", "PORT", "a.b")
+    ]
+    assert trial.candidates(rows) == ("sql_mode", "port")
+    for name, code in (
+        ("sql_mode", 0),
+        ("port", 1238),
+        ("binlog_format", 1227),
+        ("read_only", 1229),
+        ("x", 1621),
+    ):
+        trial.tell(name, code)
+    assert trial.settable == ["sql_mode", "binlog_format"]
+    assert trial.sql("sql_mode") == "SET SESSION `sql_mode` = @@SESSION.`sql_mode`"
