@@ -1,5 +1,6 @@
 """The sandbox does what the other tests rely on."""
 
+import json
 import signal
 import subprocess
 import sys
@@ -127,6 +128,34 @@ def test_nothing_is_left_of_a_sandbox_whose_owner_was_killed(mariadb: Sandbox) -
     owner.stdin.close()
     owner.stdout.close()
     eventually(lambda: not directory.exists() and not any(_is_alive(int(pid)) for pid in pids), "all is gone")
+
+
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
+def test_the_command_prints_what_one_needs_and_leaves_nothing(mariadb: Sandbox, end: signal.Signals) -> None:
+    """`rwrouter sandbox up --json`: one line with all one needs; nothing is left after Ctrl-C."""
+    command = [sys.executable, "-m", "rwrouter.cli.main", "sandbox", "up", "--json"]
+    with subprocess.Popen(
+        [*command, "--replicas=1", "--flavor=mariadb", "--set", "max-connections=77"],
+        cwd=REPOSITORY,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        told = json.loads(process.stdout.readline())
+        primary, replica = told["servers"]
+        account = told["accounts"]["root"]
+        with (
+            pymysql.connect(
+                host=replica["host"], port=replica["port"], user=account["user"], password=account["password"]
+            ) as connection,
+            connection.cursor() as cursor,
+        ):
+            cursor.execute("SELECT @@server_id, @@read_only, @@max_connections")
+            assert cursor.fetchone() == (2, 1, 77)
+        process.send_signal(end)
+        assert process.wait(30) == 0
+    assert not Path(primary["socket"]).parents[1].exists()
+    assert not _is_alive(primary["pid"])
 
 
 def _is_alive(pid: int) -> bool:
