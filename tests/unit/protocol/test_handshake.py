@@ -272,6 +272,19 @@ def test_a_verdict_of_yes_carries_what_the_backend_said() -> None:
     assert ready.session_state == b"\1\5\4shop"
 
 
+@pytest.mark.parametrize("answer", [b"hunter2\0", bytes(KEY.size)])
+def test_a_password_in_the_clear_is_not_taken(answer: bytes) -> None:
+    """A client that answers full authentication without TLS and without key is told; garbage is denied."""
+    ours = server("rsa")
+    theirs = client(Secret.of(b"hunter2"))
+    theirs.receive(ours.data_to_send())
+    ours.receive(theirs.data_to_send())
+    ours.receive(frame(answer, 3))
+    assert ours.next_event() is None
+    assert ours.error is not None
+    assert ours.error.code == (1045 if len(answer) == KEY.size else 1251)
+
+
 def test_a_password_too_long_for_the_key_is_no_fault_of_the_server() -> None:
     """It fails with a sentence that says to use TLS."""
     talk = converse(server("rsa"), client(Secret.of(b"x" * 86)))
