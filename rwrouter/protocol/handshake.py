@@ -354,8 +354,8 @@ class ServerHandshake(Handshake):
                 # Connector/Python (pure) does this; MySQL refuses it too, but does not say why.
                 raise Broken(
                     AuthNotSupported(
-                        "the client has sent its password in the clear over a link without TLS, where rwrouter "
-                        "takes none: let the client use TLS, and give the user another password"
+                        "the client has sent its password in the clear over a link without TLS, where "
+                        "rwrouter takes none: let the client use TLS, and give the user another password"
                     )
                 )
             self._judge_encrypted(payload)  # by a client that has the key in a file
