@@ -153,7 +153,7 @@ def _called(
         if not routines.reads(f"{schema}.{name}"):
             _unsure(found, f"{schema}.{name}")
         return
-    special = functions.SPECIAL.get(name)
+    special = functions.SPECIAL.get(name) if name != "lastval" or flavor is Flavor.MARIADB else None
     if special is not None:
         if name == "last_insert_id" and opening + 1 < len(tokens) and tokens[opening + 1].text != ")":
             found.needs_primary("LAST_INSERT_ID() with an argument sets the value", plans.SETS_INSERT_ID)
@@ -163,14 +163,22 @@ def _called(
             found.needs_primary(special.reason, special.effects)
         return
     if token.kind == WORD:
-        if name in BEFORE_PARENTHESIS:
+        if name in BEFORE_PARENTHESIS or _is_clause(tokens, opening - 1, flavor):
             return
-        glued = tokens[opening].glued
-        if name in functions.READS and (glued or name not in NO_BLANK_BEFORE_PARENTHESIS):
-            return
-        if flavor is Flavor.MARIADB and name == "percentile_cont":
+        is_exact = tokens[opening].glued or name not in NO_BLANK_BEFORE_PARENTHESIS[flavor]
+        if name in functions.READS[flavor] and is_exact:
             return
     _unsure(found, name)
+
+
+def _is_clause(tokens: Sequence[Token], index: int, flavor: Flavor) -> bool:
+    """Whether the word at *index* is syntax for what stands before it; elsewhere it may name a function."""
+    word, before = tokens[index].lower, tokens[index - 1] if index else None
+    if word == "against":
+        return before is not None and before.text == ")"
+    if word == "columns":
+        return before is not None and before.kind == LITERAL
+    return word == "lateral" and flavor is Flavor.MYSQL
 
 
 def _unsure(found: Features, name: str) -> None:
@@ -238,7 +246,7 @@ def _keyword(
         if not _is_word(tokens, index - 1, {"character", "char", "charset"}):
             found.needs_primary("the word SET has no place in a read")
     elif word in NOT_IN_READS:
-        if not (called and word in functions.READS):
+        if not (called and word in functions.READS[flavor]):
             found.needs_primary(f"the word {word.upper()} has no place in a read")
     elif word == "returning" and flavor is Flavor.MARIADB:
         found.needs_primary("the word RETURNING has no place in a read")

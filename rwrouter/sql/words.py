@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from rwrouter.model import Flavor
+
 
 def words_of(text: str) -> frozenset[str]:
     """Return the words of *text*: how lists of words are written here, so that they can be read."""
@@ -44,27 +46,38 @@ SUSPICIOUS: Final = NOT_IN_READS | words_of(
     """
 )
 
-# A word before "(" that is syntax, not a function.
+# A word before "(" that is syntax, not a function: none of them can name a stored function that is called
+# without quotes (tried on MySQL 9.7 and MariaDB 10.11).
 BEFORE_PARENTHESIS: Final = words_of(
     """
-    all and any as between by case columns cross dense distinct distinctrow div else except exists from
-    full group having in inner intersect interval is join key lateral left like limit mod natural not
-    offset on or order outer over over_clause partition partitions regexp right rlike rollup rows select
-    some straight_join then union using values when where with xor xmltable against binary row of index
-    sql_big_result sql_buffer_result sql_cache sql_calc_found_rows sql_no_cache sql_small_result
+    all and any as between by case cross distinct distinctrow div else except exists from
+ group having in inner intersect interval is join key left like limit mod natural not
+    offset on or order outer over partition regexp right rlike rows select
+    some straight_join then union using values when where with xor binary row index
+    sql_big_result sql_buffer_result sql_calc_found_rows sql_no_cache sql_small_result
     high_priority bigint bit blob char character date datetime dec decimal double float int integer json
     longblob longtext mediumblob mediumint mediumtext national nchar numeric nvarchar real signed
     smallint text time timestamp tinyblob tinyint tinytext unsigned varbinary varchar varcharacter
-    vector year table
+ year table
     """
 )
 
 # They count as functions only where "(" follows at once (IGNORE_SPACE); with a blank between, the name may be
 # a stored function's. "Function Name Parsing and Resolution" in the manual.
-NO_BLANK_BEFORE_PARENTHESIS: Final = words_of(
+_NO_BLANK: Final = words_of(
     """
     adddate bit_and bit_or bit_xor cast count curdate curtime date_add date_sub extract group_concat
     json_arrayagg json_objectagg max mid min now position session_user st_collect std stddev stddev_pop
     stddev_samp subdate substr substring sum sysdate system_user trim variance var_pop var_samp
     """
 )
+NO_BLANK_BEFORE_PARENTHESIS: Final = {
+    Flavor.MYSQL: _NO_BLANK | {"json_duality_object"},
+    Flavor.MARIADB: _NO_BLANK
+    | words_of(
+        """
+    cume_dist dense_rank first_value json_table lag lead median nth_value ntile percent_rank percentile_cont
+    percentile_disc rank trim_oracle
+    """
+    ),
+}
