@@ -13,6 +13,10 @@ READ_SIZE: Final = 2**16  # bytes asked of OpenSSL at once: four records
 Mode = Literal["DISABLED", "PREFERRED", "REQUIRED", "VERIFY_CA", "VERIFY_IDENTITY"]  # as MySQL names them
 
 
+TlsContext = ssl.SSLContext
+"""What a layer is made with; made by the two functions below."""
+
+
 class TlsLayer:
     """One connection's TLS: encrypted bytes in by `receive`, out by `data_to_send`; plain ones the other way.
 

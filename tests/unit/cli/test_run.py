@@ -1,5 +1,4 @@
 """rwrouter run."""
-# ruff: noqa: E501 - messages stand whole, as users see them
 
 import importlib
 import types

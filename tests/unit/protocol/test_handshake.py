@@ -133,7 +133,7 @@ sizes = st.lists(st.integers(1, 40), min_size=1, max_size=6).map(endless)
 @pytest.mark.parametrize("known", ["unknown", "right", "stale", "final"])
 @settings(max_examples=25)  # 128 combinations of them
 @given(password=type_of_password, cuts=sizes)
-def test_every_combination_logs_in_or_says_why(  # noqa: PLR0917 - one argument per axis
+def test_every_combination_logs_in_or_says_why(
     greeting: Greeting, plugin: str, link: Link, known: str, password: str, cuts: Iterator[int]
 ) -> None:
     """The right password logs in, unless there is no safe way to ask for it: then the error says so."""

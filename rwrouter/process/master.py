@@ -1,0 +1,237 @@
+"""The master: binds sockets, runs the monitor and the admin, starts workers and replaces those that die.
+
+It never touches a client's byte.
+"""
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import pickle
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any, Final
+
+import uvloop
+
+from rwrouter.config.certificate import ensure_certificate
+from rwrouter.config.model import Settings, TlsMode
+from rwrouter.errors import ConfigError
+from rwrouter.model import Snapshot
+from rwrouter.process import listeners, logs
+from rwrouter.process.channel import Channel, Drain, Kill, Nudge, Ready, Topology
+from rwrouter.process.monitoring import Monitoring
+from rwrouter.process.scoreboard import Scoreboard
+from rwrouter.process.worker import Start
+from rwrouter.protocol.auth import RsaKey
+
+log = logging.getLogger("rwrouter.master")
+
+FIRST_LOOK_SECONDS: Final = 3.0
+"""How long clients are not yet accepted at a start, so that the first of them finds servers that are known."""
+
+RESPAWN_SECONDS: Final = 1.0
+"""A worker that died sooner than this after its start is replaced only after such a pause."""
+
+
+class WorkerProcess:
+    """A worker, as the master sees it."""
+
+    def __init__(self, index: int) -> None:
+        self.index = index
+        self.process: subprocess.Popen[bytes] | None = None
+        self.channel: Channel | None = None
+        self.started = 0.0
+        self.is_ready = False
+
+
+class Master:
+    """Runs everything until it is told to stop."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.snapshot = Snapshot()
+        self.started = time.monotonic()
+        count = settings.workers
+        self.count = (os.cpu_count() or 1) if count == "auto" else count
+        self.scoreboard = Scoreboard.create(self.count)
+        self.indexes: dict[str, int] = {}
+        self._workers = [WorkerProcess(index) for index in range(self.count)]
+        self._rsa = RsaKey.generate()
+        self._stopping = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._seen = asyncio.Event()
+        self._sockets: list[list[socket.socket]] = []
+
+    def bind(self) -> None:
+        """Bind all listeners. Raises ConfigError."""
+        self._sockets = [listeners.bind(listen, self.count) for listen in self.settings.listen]
+
+    async def run(self) -> int:
+        """Serve until SIGTERM or SIGINT; return the exit status."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stopping.set)
+        self._certificate, self._key = _certificate(self.settings)
+        monitoring = Monitoring(self.settings, self._on_snapshot)
+        self._monitoring = monitoring
+        watching = loop.create_task(monitoring.run())
+        admin = await self._start_admin()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._seen.wait(), FIRST_LOOK_SECONDS)
+        if self.snapshot.problem:
+            log.warning('event=no_server reason="%s"', self.snapshot.problem)
+        for worker in self._workers:
+            await self._spawn(worker)
+        await self._stopping.wait()
+        log.info("event=stopping")
+        await self._drain()
+        watching.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await watching
+        monitoring.close()
+        if admin is not None:
+            await admin.stop()
+        for listen in self.settings.listen:
+            if listen.startswith("unix:"):
+                with contextlib.suppress(OSError):
+                    os.unlink(listen.removeprefix("unix:"))  # noqa: PTH108
+        log.info("event=stopped")
+        return 0
+
+    # -- topology
+
+    def _on_snapshot(self, snapshot: Snapshot) -> None:
+        self.snapshot = snapshot
+        for server in snapshot.servers:
+            self.indexes.setdefault(server.name, len(self.indexes))
+        if snapshot.primary is not None:
+            self._seen.set()
+        for worker in self._workers:
+            if worker.channel is not None:
+                worker.channel.send(Topology(snapshot, self.indexes))
+
+    # -- workers
+
+    async def _spawn(self, worker: WorkerProcess) -> None:
+        ours, theirs = socket.socketpair()
+        sockets = [copies[worker.index] for copies in self._sockets]
+        numbers = [sock.fileno() for sock in sockets]
+        start = Start(
+            settings=self.settings,
+            index=worker.index,
+            stride=self.count,
+            listeners=tuple(numbers),
+            scoreboard=self.scoreboard.fd,
+            rsa_pem=self._rsa.private_pem(),
+            certificate=self._certificate,
+            key=self._key,
+        )
+        worker.is_ready = False
+        worker.started = time.monotonic()
+        worker.process = subprocess.Popen(  # noqa: ASYNC220  takes a millisecond, at a start or a crash
+            [sys.executable, "-m", "rwrouter.process.worker", str(theirs.fileno())],
+            pass_fds=[theirs.fileno(), self.scoreboard.fd, *numbers],
+            stdin=subprocess.DEVNULL,
+        )
+        theirs.close()
+        body = pickle.dumps(start)
+        ours.sendall(len(body).to_bytes(4, "little") + body)
+        worker.channel = await Channel.open(
+            ours, lambda message: self._on_message(worker, message), lambda: self._on_exit(worker)
+        )
+        worker.channel.send(Topology(self.snapshot, self.indexes))
+
+    def _on_message(self, worker: WorkerProcess, message: Any) -> None:
+        if isinstance(message, Ready):
+            worker.is_ready = True
+            if all(other.is_ready for other in self._workers):
+                for copies in self._sockets:
+                    log.info("event=ready listening on %s", listeners.name_of(copies[0]))
+        elif isinstance(message, Nudge):
+            if message.failed:
+                self._monitoring.failed(message.server, message.why)
+            else:
+                self._monitoring.nudge(message.server, message.why)
+        elif isinstance(message, Kill):
+            for other in self._workers:
+                if other is not worker and other.channel is not None:
+                    other.channel.send(message)
+
+    def _on_exit(self, worker: WorkerProcess) -> None:
+        worker.channel = None
+        worker.is_ready = False
+        if not self._stopping.is_set():
+            task = asyncio.get_running_loop().create_task(self._replace(worker))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _replace(self, worker: WorkerProcess) -> None:
+        process = worker.process
+        status = await asyncio.to_thread(process.wait) if process is not None else None
+        log.error("event=worker_died index=%d status=%s", worker.index, status)
+        if time.monotonic() - worker.started < RESPAWN_SECONDS:
+            await asyncio.sleep(RESPAWN_SECONDS)
+        if not self._stopping.is_set():
+            await self._spawn(worker)
+
+    async def _drain(self) -> None:
+        timeout = self.settings.limits.drain_timeout
+        for worker in self._workers:
+            if worker.channel is not None:
+                worker.channel.send(Drain(timeout))
+        deadline = time.monotonic() + timeout + 2
+        for worker in self._workers:
+            process = worker.process
+            while process is not None and process.poll() is None:
+                if time.monotonic() > deadline:
+                    process.kill()
+                await asyncio.sleep(0.02)
+
+    # -- admin
+
+    async def _start_admin(self) -> Any:
+        return None
+
+
+def _certificate(settings: Settings) -> tuple[str, str]:
+    tls = settings.client_tls
+    if tls.certificate or tls.mode is TlsMode.DISABLED:
+        return tls.certificate, tls.key
+    try:
+        files = ensure_certificate(_state_directory())
+    except OSError as exc:
+        raise ConfigError(
+            f"client_tls.certificate: none is given, and none can be made: {exc}; give one, or set "
+            'client_tls.mode = "DISABLED"'
+        ) from exc
+    return str(files.certificate), str(files.key)
+
+
+def _state_directory() -> Path:
+    """Return where files live that are made once: the XDG specification's place, or root's."""
+    given = os.environ.get("XDG_STATE_HOME")
+    if given:
+        return Path(given) / "rwrouter"
+    return Path("/var/lib/rwrouter") if os.geteuid() == 0 else Path.home() / ".local" / "state" / "rwrouter"
+
+
+def serve(settings: Settings) -> int:
+    """Run the router with *settings* until it is told to stop; return the exit status."""
+    logs.configure(settings.log)
+    try:
+        return uvloop.run(_main(settings))
+    except ConfigError as exc:
+        log.error("event=not_started reason=%s", json.dumps(str(exc)))  # noqa: TRY400  no traceback for a setting
+        return 1
+
+
+async def _main(settings: Settings) -> int:
+    master = Master(settings)
+    master.bind()
+    return await master.run()

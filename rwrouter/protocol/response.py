@@ -1,0 +1,359 @@
+"""Where a reply ends, and how, from packet headers and first bytes alone.
+
+Pages "Text Resultset", "OK_Packet", "EOF_Packet", "COM_STMT_PREPARE" and "LOCAL INFILE Request" of the MySQL
+source documentation. A reply is one or more *results*; each is
+
+    OK | ERR | EOF                                                       one packet
+    column count, column definitions, [EOF], rows, EOF | OK(0xFE) | ERR  a result set
+    0xFB file name, then the client's data, then OK | ERR                LOCAL INFILE
+
+and ends the reply unless its status has SERVER_MORE_RESULTS_EXISTS. Whole packets are needed only of those that
+carry a status (OK, EOF, ERR): a piece of one that ends the data is held back until the rest is here, so that
+what is passed on can be changed or swallowed. Everything else flows through.
+"""
+
+from struct import Struct
+from typing import Final
+
+from rwrouter.protocol.flags import (
+    CLIENT_DEPRECATE_EOF,
+    CLIENT_SESSION_TRACK,
+    COM_BINLOG_DUMP,
+    COM_BINLOG_DUMP_GTID,
+    COM_FIELD_LIST,
+    COM_STATISTICS,
+    COM_STMT_FETCH,
+    COM_STMT_PREPARE,
+    SERVER_MORE_RESULTS_EXISTS,
+    SERVER_SESSION_STATE_CHANGED,
+    SERVER_STATUS_CURSOR_EXISTS,
+)
+from rwrouter.protocol.tracking import OkPacket, parse_ok, without_state
+
+# States: plain ints, compared once per packet.
+FIRST: Final = 0  # the first packet of a result
+COLUMN_DEFINITIONS: Final = 1
+COLUMNS_EOF: Final = 2  # the EOF between column definitions and rows
+ROWS: Final = 3
+PREPARE_OK: Final = 4
+PREPARE_EOF: Final = 5  # the EOF behind a group of definitions of a prepared statement
+TEXT: Final = 6  # one packet of text, without a header byte (COM_STATISTICS)
+LOCAL_INFILE: Final = 7  # the server waits for the client's file
+STREAM: Final = 8  # binary log events without end
+DONE: Final = 9
+FAILED: Final = 10  # the server broke the protocol: its connection can't be used any more
+
+STATE_NAMES: Final = [
+    "FIRST",
+    "COLUMN_DEFINITIONS",
+    "COLUMNS_EOF",
+    "ROWS",
+    "PREPARE_OK",
+    "PREPARE_EOF",
+    "TEXT",
+    "LOCAL_INFILE",
+    "STREAM",
+    "DONE",
+    "FAILED",
+]
+
+_FIRST_STATES: Final = {
+    COM_FIELD_LIST: ROWS,  # column definitions up to an EOF: the same grammar as rows
+    COM_STMT_FETCH: ROWS,
+    COM_STMT_PREPARE: PREPARE_OK,
+    COM_STATISTICS: TEXT,
+    COM_BINLOG_DUMP: STREAM,
+    COM_BINLOG_DUMP_GTID: STREAM,
+}
+
+_BIGGEST: Final = 0xFFFFFF  # a payload of this length is continued in the next packet
+_unpack: Final = Struct("<IB").unpack_from  # length and sequence id in one int, first byte of the payload
+
+
+class Reply:
+    """Follows replies on one connection, one at a time: `begin`, then `receive` until `state` is DONE.
+
+    *capabilities* are those agreed with the server; *client_tracks* says whether the client asked for session
+    tracking: if not, state blocks are taken out of what is passed on.
+    """
+
+    __slots__ = (
+        "_columns",
+        "_continued",
+        "_deprecate_eof",
+        "_groups",
+        "_held",
+        "_server_tracks",
+        "_skip",
+        "_strip",
+        "changes",
+        "error",
+        "failure",
+        "insert_id",
+        "prepared",
+        "results",
+        "state",
+        "status",
+        "warnings",
+    )
+
+    def __init__(self, capabilities: int, *, client_tracks: bool = True) -> None:
+        self._deprecate_eof = bool(capabilities & CLIENT_DEPRECATE_EOF)
+        self._server_tracks = bool(capabilities & CLIENT_SESSION_TRACK)
+        self._strip = self._server_tracks and not client_tracks
+        self.state = DONE
+        self.status = 0  # of the last OK or EOF; an ERR has none, and leaves it
+        self.warnings = 0
+        self.insert_id = 0
+        self.error: bytes | None = None  # payload of the ERR that ended the reply
+        self.changes: list[bytes] = []  # session-state blocks of the reply's OK packets, raw
+        self.failure = ""  # what is wrong, once FAILED
+        self.prepared: tuple[int, int, int] | None = None  # statement id, columns, parameters
+        self.results = 0  # results that ended
+        self._reset()
+
+    def _reset(self) -> None:
+        self._skip = 0  # bytes still to come of a packet that has been judged
+        self._continued = False  # the next packet continues one of 16 MB
+        self._held = b""  # the start of a packet that is needed whole
+        self._columns = 0
+        self._groups: list[int] = []
+
+    def begin(self, command: int) -> None:
+        """A command has been sent: its reply comes next."""
+        self.state = _FIRST_STATES.get(command, FIRST)
+        if self.error is not None:
+            self.error = None
+        if self.changes:
+            self.changes = []
+        if self.results:
+            self.results = 0
+        if self._held or self._skip:
+            self._reset()
+        self.prepared = None
+
+    def receive(self, data: bytes) -> bytes:
+        """Take what the server sent; return what to pass on to the client, now.
+
+        Look at `state` afterwards. More than one reply's bytes are a failure: a server sends nothing that it was
+        not asked for.
+        """
+        if self._held:
+            data = self._held + data
+            self._held = b""
+        pos = self._skip
+        end = len(data)
+        if pos >= end:
+            self._skip = pos - end
+            return data
+        if end > _BIGGEST or self._continued:
+            return self._receive_big(data)
+        state = self.state
+        start = 0  # what lies before has been put into *changed*
+        changed = b""
+        while True:
+            if state == ROWS:
+                last = end - 5
+                while pos <= last:
+                    header, first = _unpack(data, pos)
+                    if first >= 0xFE and header & _BIGGEST != _BIGGEST:
+                        break  # a row starts so only with a value of 16 MB
+                    pos += (header & _BIGGEST) + 4
+                else:
+                    self.state = state
+                    if pos >= end:
+                        self._skip = pos - end
+                        self._continued = pos - end > 0 and header & _BIGGEST == _BIGGEST
+                        return changed + data[start:] if changed else data
+                    self._skip = 0
+                    self._held = data[pos:]
+                    return changed + data[start:pos]
+            elif end - pos < 5:
+                if pos == end:
+                    self._skip = 0
+                    self.state = state
+                    return changed + data[start:] if changed else data
+                if pos > end:
+                    self._skip = pos - end
+                    self.state = state
+                    return changed + data[start:] if changed else data
+                if state in {DONE, FAILED}:
+                    break
+                self.state = state
+                self._skip = 0
+                self._held = data[pos:]
+                return changed + data[start:pos]
+            else:
+                header, first = _unpack(data, pos)
+            length = header & _BIGGEST
+            after = pos + 4 + length
+            # Definitions and streamed events pass by their length alone.
+            if state == COLUMN_DEFINITIONS and not (after > end and self._groups):
+                pos = after
+                self._columns -= 1
+                if not self._columns:
+                    state = self._definitions_done()
+                    if state == DONE:
+                        break
+                continue
+            if state == STREAM and first < 0xFE:
+                if length == _BIGGEST:
+                    self.state = state
+                    return self._pass_big(data, pos, start, changed)
+                pos = after
+                continue
+            # The others are needed whole.
+            if after > end:
+                if length == _BIGGEST:
+                    return self._fail(f"a packet of 16 MB where {STATE_NAMES[state]} was expected")
+                self.state = state
+                self._skip = 0
+                self._held = data[pos:]
+                return changed + data[start:pos]
+            if length == 0:
+                return self._fail(f"an empty packet where {STATE_NAMES[state]} was expected")
+            if first == 0xFF:
+                self.error = data[pos + 4 : after]
+                pos = after
+                state = DONE
+                break
+            if state == FIRST and first not in {0x00, 0xFB, 0xFE}:
+                count = self._column_count(data, pos + 4, length)
+                if count <= 0:
+                    return self._fail("a column count that is none")
+                self._columns = count
+                self._groups = []
+                pos = after
+                state = COLUMN_DEFINITIONS
+                continue
+            if state == FIRST and first == 0xFB:
+                pos = after
+                state = LOCAL_INFILE
+                break
+            if state == TEXT:
+                pos = after
+                state = DONE
+                break
+            if state == PREPARE_OK:
+                if first != 0 or length < 9:
+                    return self._fail("a reply to COM_STMT_PREPARE that is none")
+                payload = data[pos + 4 : after]
+                columns = int.from_bytes(payload[5:7], "little")
+                parameters = int.from_bytes(payload[7:9], "little")
+                self.prepared = (int.from_bytes(payload[1:5], "little"), columns, parameters)
+                self._groups = [count for count in (columns, parameters) if count]
+                pos = after
+                if not self._groups:
+                    state = DONE
+                    break
+                self._columns = self._groups.pop()
+                state = COLUMN_DEFINITIONS
+                self._groups.insert(0, -1)  # marks definitions of a statement, not of a result set
+                continue
+            if state in {DONE, FAILED}:
+                break
+            # What is left has a status: OK, or EOF in one of its two forms.
+            if first == 0xFE and length < 9 and not (self._deprecate_eof and length >= 7):
+                if length < 5:
+                    return self._fail("an EOF packet that is cut short")
+                self.warnings = data[pos + 5] | data[pos + 6] << 8
+                status = data[pos + 7] | data[pos + 8] << 8
+                self.status = status
+                pos = after
+                if state == COLUMNS_EOF:
+                    if status & SERVER_STATUS_CURSOR_EXISTS:
+                        state = DONE
+                        break
+                    state = ROWS
+                    continue
+                if state == PREPARE_EOF:
+                    state = self._next_group()
+                    if state == DONE:
+                        break
+                    continue
+            elif first in {0x00, 0xFE} and state in {FIRST, ROWS, LOCAL_INFILE, STREAM}:
+                ok = parse_ok(data, pos + 4, after, self._server_tracks)
+                if ok is None:
+                    return self._fail("an OK packet that is cut short")
+                status = self._take(ok)
+                if self._strip and status & SERVER_SESSION_STATE_CHANGED:
+                    changed += data[start:pos] + without_state(data, pos, ok)
+                    start = after
+                pos = after
+            else:
+                return self._fail(f"a packet 0x{first:02X} where {STATE_NAMES[state]} was expected")
+            self.results += 1
+            if not status & SERVER_MORE_RESULTS_EXISTS:
+                state = DONE
+                break
+            state = FIRST
+        self.state = state
+        self._skip = 0
+        if pos != end:
+            return self._fail("bytes after the end of a reply")
+        return changed + data[start:] if changed else data
+
+    def file_sent(self) -> None:
+        """The client has sent its file (LOCAL INFILE): the server's verdict comes next."""
+        self.state = FIRST
+
+    def _take(self, ok: OkPacket) -> int:
+        self.status = ok.status
+        self.warnings = ok.warnings
+        self.insert_id = ok.insert_id
+        if ok.state:
+            self.changes.append(ok.state)
+        return ok.status
+
+    def _definitions_done(self) -> int:
+        if self._deprecate_eof:
+            return self._next_group() if self._groups else ROWS
+        return PREPARE_EOF if self._groups else COLUMNS_EOF
+
+    def _next_group(self) -> int:
+        if len(self._groups) == 1:  # only the mark is left
+            return DONE
+        self._columns = self._groups.pop()
+        return COLUMN_DEFINITIONS
+
+    @staticmethod
+    def _column_count(data: bytes, pos: int, length: int) -> int:
+        """Return the int<lenenc> at *pos*, -1 where it is none."""
+        first = data[pos]
+        if first < 0xFB:
+            return first if length == 1 else -1
+        size = {0xFC: 2, 0xFD: 3}.get(first, 0)  # 4096 columns are the most that a server has
+        return int.from_bytes(data[pos + 1 : pos + 1 + size], "little") if size and length == size + 1 else -1
+
+    def _receive_big(self, data: bytes) -> bytes:
+        """Take data in which a packet of 16 MB can lie whole, or is continued: rare, so step by step."""
+        if self._continued:
+            if len(data) < self._skip + 4:
+                held = max(0, self._skip)
+                self._held = data[held:]
+                self._skip = 0
+                self._continued = True
+                return data[:held]
+            pos = self._skip
+            length = int.from_bytes(data[pos : pos + 3], "little")
+            self._continued = length == _BIGGEST
+            self._skip = pos + 4 + length
+            # From here on it is a packet that has been judged, so it passes as one.
+            if self._skip >= len(data):
+                self._skip -= len(data)
+                return data
+            head, rest = data[: self._skip], data[self._skip :]
+            self._skip = 0
+            return head + self.receive(rest)
+        step = 1 << 20
+        return b"".join([self.receive(data[at : at + step]) for at in range(0, len(data), step)])
+
+    def _pass_big(self, data: bytes, pos: int, start: int, changed: bytes) -> bytes:
+        self._skip = pos + 4 + _BIGGEST - len(data)
+        self._continued = True
+        return changed + data[start:]
+
+    def _fail(self, why: str) -> bytes:
+        self.state = FAILED
+        self.failure = why
+        return b""

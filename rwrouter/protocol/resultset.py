@@ -1,0 +1,72 @@
+"""Small text result sets: built for the router's own answers, read from the router's own questions.
+
+Page "Text Resultset" of the MySQL source documentation. Result sets of clients are never read or built: they flow.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from rwrouter.protocol.flags import CLIENT_DEPRECATE_EOF, SERVER_STATUS_AUTOCOMMIT
+from rwrouter.protocol.framing import frames
+
+_VAR_STRING: Final = 0xFD
+_LONGLONG: Final = 0x08
+_UTF8MB4: Final = 45
+_BINARY: Final = 63
+
+
+def _lenenc(text: bytes) -> bytes:
+    size = len(text)
+    if size < 0xFB:
+        return bytes((size,)) + text
+    if size < 1 << 16:
+        return b"\xfc" + size.to_bytes(2, "little") + text
+    return b"\xfd" + size.to_bytes(3, "little") + text
+
+
+def _column(name: str, numeric: bool) -> bytes:
+    title = _lenenc(name.encode())
+    fixed = (_BINARY if numeric else _UTF8MB4).to_bytes(2, "little") + (1024).to_bytes(4, "little")
+    kind = bytes((_LONGLONG if numeric else _VAR_STRING,))
+    return b"\x03def\x00\x00\x00" + title + b"\x00" + b"\x0c" + fixed + kind + b"\x81\x00\x00\x00\x00"
+
+
+def build_text_result(
+    columns: Sequence[str],
+    rows: Sequence[Sequence[str | int | None]],
+    capabilities: int,
+    *,
+    status: int = SERVER_STATUS_AUTOCOMMIT,
+    sequence_id: int = 1,
+) -> bytes:
+    """Return a whole text result set, as packets. A column whose first value is an int is a number."""
+    numeric = [bool(rows) and isinstance(rows[0][index], int) for index in range(len(columns))]
+    payloads = [bytes((len(columns),))]
+    payloads += [_column(name, number) for name, number in zip(columns, numeric, strict=True)]
+    eof = b"\xfe\x00\x00" + status.to_bytes(2, "little")
+    deprecated = bool(capabilities & CLIENT_DEPRECATE_EOF)
+    if not deprecated:
+        payloads.append(eof)
+    payloads += [
+        b"".join(b"\xfb" if value is None else _lenenc(str(value).encode()) for value in row) for row in rows
+    ]
+    payloads.append(b"\xfe\x00\x00" + status.to_bytes(2, "little") + b"\x00\x00" if deprecated else eof)
+    return frames(payloads, sequence_id)
+
+
+def first_value(reply: bytes, capabilities: int) -> bytes | None:
+    """Return the first column of the first row of a text result set; None for NULL, or where there is no row."""
+    pos = 0
+    payloads = []
+    while pos + 4 <= len(reply):
+        length = int.from_bytes(reply[pos : pos + 3], "little")
+        payloads.append(reply[pos + 4 : pos + 4 + length])
+        pos += 4 + length
+    if not payloads or payloads[0][:1] in {b"\x00", b"\xff"}:
+        return None
+    at = 1 + payloads[0][0] + (0 if capabilities & CLIENT_DEPRECATE_EOF else 1)
+    if at >= len(payloads) - 1:
+        return None
+    row = payloads[at]
+    size = row[0]
+    return None if size >= 0xFB else row[1 : 1 + size]

@@ -1,0 +1,547 @@
+"""asyncio.Protocol towards the application: cuts commands out of bytes, sends each to its server, passes replies on.
+
+The common case costs one call here and one in backend.py: a whole statement in one piece, known by its shape, whose
+server has a connection that is in the session's state. Everything else (a connection to open, state to bring, a
+write to wait for, a read to run again) is in pairing.py.
+"""
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any, Final
+
+from rwrouter.errors import BackendLost, ClientProtocolError, RouterError, ShuttingDown
+from rwrouter.protocol.charsets import has_unsafe_trail_bytes, is_unsafe_collation
+from rwrouter.protocol.flags import (
+    CLIENT_QUERY_ATTRIBUTES,
+    COM_QUERY,
+    COM_QUIT,
+    COM_STMT_CLOSE,
+    COM_STMT_SEND_LONG_DATA,
+    SERVER_STATUS_AUTOCOMMIT,
+    SERVER_STATUS_IN_TRANS,
+    SERVER_STATUS_IN_TRANS_READONLY,
+    SERVER_STATUS_NO_BACKSLASH_ESCAPES,
+)
+from rwrouter.protocol.handshake import Login
+from rwrouter.protocol.packets import build_error
+from rwrouter.protocol.statements import sql_of_query
+from rwrouter.protocol.upload import Upload
+from rwrouter.proxy import pairing
+from rwrouter.proxy.backend import BackendConnection
+from rwrouter.proxy.dial import Account
+from rwrouter.proxy.servers import Endpoint
+from rwrouter.routing.decision import Where, decide
+from rwrouter.routing.session import Session
+from rwrouter.sql.plans import ENDS, MAY_WRITE, WRITES, Plan, Target
+
+if TYPE_CHECKING:
+    from rwrouter.proxy.gateway import Gateway
+
+log = logging.getLogger("rwrouter.client")
+
+REPLICA: Final = Target.REPLICA
+
+WATCHED: Final = (
+    SERVER_STATUS_IN_TRANS
+    | SERVER_STATUS_AUTOCOMMIT
+    | SERVER_STATUS_NO_BACKSLASH_ESCAPES
+    | SERVER_STATUS_IN_TRANS_READONLY
+)
+"""Status flags that move the session; the others speak of one statement."""
+
+INBOX_LIMIT: Final = 1 << 16
+"""What a client may send ahead of the replies before it is no longer read."""
+
+WRITE_BUFFER: Final = 1 << 18
+"""Bytes of a reply that wait for a slow client before the server is no longer read."""
+
+READ_ONLY_ERRORS: Final = frozenset({1290, 1792, 1836})
+"""A replica says with these that the plan was wrong: nothing was changed."""
+
+BEHIND_ERRORS: Final = frozenset({1044, 1049, 1054, 1142, 1143, 1146, 1176, 1305, 1370})
+"""Something is not there, or not allowed, on a replica: DDL or a GRANT may not have arrived. The primary decides."""
+
+ENDING_ERRORS: Final = frozenset({1053, 1927})
+"""The server, or the connection, is being ended: a read is run again elsewhere."""
+
+ASSUMED_WRITES: Final = WRITES | MAY_WRITE | ENDS
+"""Without GTIDs nobody tells whether such a statement has written: assume that it has."""
+
+STATEMENT: Final = Plan(Target.PRIMARY, "commands other than COM_QUERY run on the primary")
+UNREAD: Final = Plan(Target.PRIMARY, "a statement with attributes that could not be read")
+
+_NO_REPLY: Final = frozenset({COM_STMT_CLOSE, COM_STMT_SEND_LONG_DATA})
+
+
+class ClientConnection(asyncio.Protocol):
+    """One client, its session, and the session's connections: at most one to each server."""
+
+    def __init__(
+        self,
+        gateway: "Gateway",
+        transport: asyncio.Transport,
+        number: int,
+        login: Login,
+        account: Account,
+        backend: BackendConnection,
+        *,
+        peer: str,
+        secure: bool,
+    ) -> None:
+        self.gateway = gateway
+        self.number = number  # the connection id that the client knows
+        self.login = login
+        self.account = account
+        self.peer = peer
+        self.secure = secure
+        self.session = Session(backend.schema)
+        self.consistency = pairing.consistency_of(gateway, login.user)
+        self.backends: dict[Endpoint, BackendConnection] = {backend.endpoint: backend}
+        self.home: BackendConnection | None = None  # where the session is tied to while it is not free
+        self.last: BackendConnection = backend  # of the statement before
+        self.current: BackendConnection | None = None  # of the statement that runs
+        self.plan: Plan = STATEMENT  # of the statement that runs
+        self.command = 0
+        self.request = b""  # kept until the reply begins, to run a read again
+        self.started = False  # a part of the reply has been passed on
+        self.retries = 0
+        self.work: asyncio.Task[None] | None = None  # preparing a connection for the statement
+        self.upload: Upload | None = None  # the rest of a command, or a file, that is being passed on
+        self.closed = False
+        self._busy = False
+        self._inbox = bytearray()
+        self._paused = False  # the client is not read
+        self._transport = transport
+        self._write = transport.write
+        self._routes = gateway.routes
+        self._counters = gateway.counters
+        self._attributes = bool(login.capabilities & CLIENT_QUERY_ATTRIBUTES)
+        self._mode_version = -1
+        self._follow_mode()
+        backend.borrower = self
+        transport.set_write_buffer_limits(WRITE_BUFFER)
+
+    # -- from the client
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes of the client: as a rule one whole statement."""
+        if (
+            self._busy
+            or self._inbox
+            or len(data) < 5
+            or data[4] != COM_QUERY
+            or data[3]
+            or data[0] | data[1] << 8 | data[2] << 16 != len(data) - 4
+            or self._attributes
+        ):
+            self._queue(data)
+            return
+        self._query(data, self._plan_of(data[5:]))
+
+    def _query(self, data: bytes, plan: Plan) -> None:
+        """Run a COM_QUERY that is here whole."""
+        session = self.session
+        backend: BackendConnection | None
+        if session.free:
+            if plan.target is REPLICA and plan.hint is None and self.consistency != "primary":
+                endpoint = self._routes.readers.pick()
+            else:
+                self._run(data, plan)
+                return
+            if endpoint is None:
+                self._run(data, plan)
+                return
+            backend = self.backends.get(endpoint)
+            if backend is None or backend.version != session.version or backend.reached != session.writes:
+                self._prepare(data, plan, Where.READ, endpoint)
+                return
+            counters = endpoint.counters
+            counters.reads += 1
+        else:
+            backend = self.home
+            if backend is None or backend.version != session.version or plan.target is Target.LOCAL:
+                self._run(data, plan)
+                return
+            counters = backend.endpoint.counters
+        counters.statements += 1
+        self._busy = True
+        self.plan = plan
+        self.request = data
+        self.started = False
+        self.current = backend
+        self.command = COM_QUERY
+        backend.send(data, COM_QUERY)
+
+    def _run(self, data: bytes, plan: Plan, command: int = COM_QUERY) -> None:
+        """Decide in full where a command goes."""
+        if plan.target is Target.LOCAL and pairing.answer(self, self._sql(data), plan):
+            return
+        decision = decide(plan, self.session, self.consistency)
+        where = decision.where
+        if where is Where.LAST:
+            backend: BackendConnection | None = self.last
+        elif where is Where.HOME:
+            backend = self.home
+        elif where is Where.READ:
+            self._prepare(data, plan, where, None, command, decision.server)
+            return
+        else:
+            primary = self._routes.primary
+            backend = self.backends.get(primary) if primary is not None else None
+        if backend is None or backend.closed or backend.version != self.session.version or not backend.tracks:
+            target = backend.endpoint if backend is not None and not backend.closed else None
+            self._prepare(data, plan, where, target, command)
+            return
+        self.dispatch(backend, data, plan, command)
+
+    def _prepare(
+        self,
+        data: bytes,
+        plan: Plan,
+        where: Where,
+        endpoint: Endpoint | None,
+        command: int = COM_QUERY,
+        server: str | None = None,
+    ) -> None:
+        self._busy = True
+        self.retries = 0
+        self.started = False
+        self.current = None
+        self.work = self.gateway.spawn(pairing.pair(self, data, plan, command, where, endpoint, server))
+
+    def dispatch(self, backend: BackendConnection, data: bytes, plan: Plan, command: int) -> None:
+        """Send a command to the connection that has been chosen and prepared for it."""
+        counters = backend.endpoint.counters
+        counters.statements += 1
+        if plan.target is REPLICA:
+            counters.reads += 1
+        self._busy = True
+        self.plan = plan
+        self.command = command
+        self.request = data
+        self.started = False
+        self.current = backend
+        self.work = None
+        if command in _NO_REPLY:
+            backend.transport.write(data)
+            self.finished()
+            return
+        backend.send(data, command)
+        if self.upload is not None:
+            self._pass_on()
+
+    def _queue(self, data: bytes) -> None:
+        """Keep bytes that are no single whole statement, and take from them what can be run."""
+        if self.upload is not None and self.current is not None:
+            self._inbox += data
+            self._pass_on()
+            return
+        self._inbox += data
+        if self._busy:
+            if len(self._inbox) > INBOX_LIMIT:
+                self.pause()
+            return
+        self._next_command()
+
+    def _next_command(self) -> None:
+        """Run the next command that the inbox holds, whole or by its head."""
+        inbox = self._inbox
+        while len(inbox) >= 5 and not self._busy and not self.closed:
+            length = inbox[0] | inbox[1] << 8 | inbox[2] << 16
+            if inbox[3]:
+                self.fail(
+                    ClientProtocolError(f"a command with sequence id {inbox[3]}: it must be 0"), close=True
+                )
+                return
+            if length == 0:
+                self.fail(ClientProtocolError("an empty command"), close=True)
+                return
+            size = length + 4
+            if len(inbox) >= size and length < 0xFFFFFF:
+                data = bytes(inbox[:size])
+                del inbox[:size]
+                self._command(data)
+            elif size > self.gateway.settings.limits.classified_bytes:
+                if len(inbox) < INBOX_LIMIT:
+                    return
+                self._command_head(size)
+                return
+            else:
+                return
+        if len(inbox) == 4 and inbox[0] == inbox[1] == inbox[2] == 0 and not self._busy:
+            self.fail(ClientProtocolError("an empty command"), close=True)
+            return
+        if self._paused and len(inbox) < INBOX_LIMIT and not self._busy:
+            self.resume()
+
+    def _command(self, data: bytes) -> None:
+        """Run one command that is here whole."""
+        command = data[4]
+        if command == COM_QUERY:
+            if self._attributes:
+                sql = sql_of_query(data)
+                plan = UNREAD if sql is None else self._plan_of(sql)
+            else:
+                plan = self._plan_of(data[5:])
+            self._query(data, plan)
+        elif command == COM_QUIT:
+            self.close()
+        else:
+            self._run(data, pairing.plan_of_command(self, data), command)
+
+    def _command_head(self, size: int) -> None:
+        """Run a command that is too long to be kept: it is passed on as it comes, and can't be run again."""
+        head = bytes(self._inbox)
+        self._inbox.clear()
+        self.upload = Upload()
+        taken = self.upload.receive(head)
+        head, rest = head[:taken], head[taken:]
+        self._inbox += rest
+        command = head[4]
+        plan = self._classifier.plan_head(head[5:], size - 5) if command == COM_QUERY else STATEMENT
+        if plan.target is not Target.PRIMARY:
+            plan = Plan(Target.PRIMARY, "too long to be read whole", digest=plan.digest, effects=plan.effects)
+        self.pause()
+        self._run(head, plan, command)
+
+    def _pass_on(self) -> None:
+        """Pass on what has come of a command or file whose start has been sent."""
+        upload, backend = self.upload, self.current
+        if upload is None or backend is None:
+            return
+        if self._inbox:
+            data = bytes(self._inbox)
+            taken = upload.receive(data)
+            del self._inbox[:taken]
+            backend.transport.write(data[:taken])
+        if upload.complete:
+            self.upload = None
+            if self.command == COM_STMT_SEND_LONG_DATA:
+                self.finished()
+                return
+        if self._paused and not backend.full:
+            self.resume()
+
+    # -- from the servers
+
+    def forward(self, data: bytes) -> None:
+        """Pass on a part of a reply."""
+        self.started = True
+        self._write(data)
+
+    def replied(self, backend: BackendConnection, data: bytes) -> None:
+        """The statement has ended: pass on the last of its reply, and learn what it did to the session."""
+        reply = backend.reply
+        plan = self.plan
+        effects = plan.effects
+        if reply.error is not None:
+            if pairing.run_again(self, backend, reply.error):
+                return
+            self._write(data)
+            backend.endpoint.counters.errors += 1
+            self.session.on_error(effects)
+        else:
+            self._write(data)
+            session = self.session
+            if effects or reply.changes or (reply.status ^ session.status) & WATCHED:
+                self._learn(backend, effects)
+            elif self.command != COM_QUERY:
+                pairing.after_command(self, backend)
+        self.last = backend
+        self._busy = False
+        if self._inbox or self._paused:
+            self._next_command()
+
+    def _learn(self, backend: BackendConnection, effects: int) -> None:
+        session = self.session
+        reply = backend.reply
+        version = session.version
+        writes = session.writes
+        session.on_reply(effects, reply.status, reply.changes)
+        if effects & ASSUMED_WRITES and session.writes == writes and not self._routes.has_gtids:
+            session.wrote_without_gtid(self.gateway.loop.time())
+        backend.reached = max(backend.reached, session.writes)
+        if session.version != version:
+            backend.version = session.version
+            backend.variables = session.variables.copy()
+            backend.schema = session.schema
+        if session.mode_version != self._mode_version:
+            self._follow_mode()
+        self.home = None if session.free else backend
+        if self.command != COM_QUERY:
+            pairing.after_command(self, backend)
+
+    def _sql(self, data: bytes) -> bytes:
+        return (sql_of_query(data) or b"") if self._attributes else data[5:]
+
+    def _follow_mode(self) -> None:
+        """Read SQL from now on as the session's mode and character set say."""
+        session = self.session
+        self._mode_version = session.mode_version
+        client = session.variables.get(b"character_set_client")
+        self._classifier = self.gateway.classifier(
+            ansi_quotes=session.ansi_quotes,
+            no_backslash_escapes=session.no_backslash_escapes,
+            multibyte=is_unsafe_collation(self.login.collation)
+            if client is None
+            else has_unsafe_trail_bytes(client),
+        )
+        self._plan_of = self._classifier.plan
+
+    def learn_write(self, digest: str) -> None:
+        """A replica has refused a statement of this digest as a write."""
+        self._classifier.learn_write(digest)
+
+    def infile_wanted(self, backend: BackendConnection, data: bytes) -> None:
+        """LOCAL INFILE: what comes next from the client is its file."""
+        self.forward(data)
+        self.upload = Upload(file=True)
+        backend.reply.file_sent()
+        if self._inbox:
+            self._pass_on()
+
+    def backend_lost(self, backend: BackendConnection, why: str) -> None:
+        """A server's connection is gone."""
+        if self.backends.get(backend.endpoint) is backend:
+            del self.backends[backend.endpoint]
+        if self.closed:
+            return
+        if self.current is backend and self._busy and self.work is None:
+            pairing.lost_in_statement(self, backend, why)
+        elif self.home is backend:
+            # Its transaction, or what else lived there, is gone: the client learns it as from a server that ends.
+            log.warning(
+                'event=ended client=%s server=%s reason="its connection was lost with state: %s"',
+                self.peer,
+                backend.endpoint.server.name,
+                why,
+            )
+            self._transport.close()
+
+    def topology_changed(self) -> None:
+        """The monitor has something new: leave servers that are gone."""
+        pairing.leave_dead_servers(self)
+
+    # -- ends
+
+    def finished(self) -> None:
+        """The command needs no reply, or has had it: go on with the next."""
+        self._busy = False
+        self.work = None
+        if self._inbox or self._paused:
+            self._next_command()
+
+    def begin_local(self, work: Coroutine[Any, Any, None]) -> None:
+        """Let *work* answer the command at hand, by `reply_with` or `fail`."""
+        self._busy = True
+        self.started = False
+        self.current = None
+        self.work = self.gateway.spawn(work)
+
+    def reply_with(self, packets: bytes) -> None:
+        """Answer a command that needs no server, or that none has answered."""
+        self._write(packets)
+        self._counters.local_answers += 1
+        self.finished()
+
+    def fail(self, error: RouterError, *, close: bool = False, sequence_id: int = 1) -> None:
+        """Answer with an error of the router's own."""
+        if self.upload is not None or error.ends_session:
+            close = True  # the rest of the command is still to come, and nobody would take it
+        log.log(
+            logging.WARNING if close else logging.INFO,
+            'event=%s client=%s code=%d reason="%s"',
+            "ended" if close else "error",
+            self.peer,
+            error.code,
+            error,
+        )
+        self._write(build_error(error, sequence_id))
+        self.work = None
+        if close:
+            self._transport.close()
+        else:
+            self.finished()
+
+    def fail_raw(self, packet: bytes) -> None:
+        """Answer with a server's own error."""
+        self._write(packet)
+        self.work = None
+        self.finished()
+
+    def abandon(self) -> None:
+        """End the connection where an error could not be told from a part of the result."""
+        self._transport.close() if not self.started else self._transport.abort()
+
+    def lost(self, backend: BackendConnection, why: str) -> None:
+        """The server went away in a statement that can't be run again."""
+        name = backend.endpoint.server.name
+        if self.started:
+            log.warning('event=ended client=%s server=%s reason="lost in a result: %s"', self.peer, name, why)
+            self._transport.close()
+            return
+        self.fail(BackendLost(f"{name} went away in the statement, which may have run: {why}"))
+
+    def shut_down(self) -> None:
+        """The worker ends."""
+        if not self._busy:
+            self._write(build_error(ShuttingDown("Server shutdown in progress"), 0))
+        self._transport.close()
+
+    def close(self) -> None:
+        """End the session as the client asked."""
+        self._transport.close()
+
+    @property
+    def is_idle(self) -> bool:
+        """No statement runs, and nothing ties the session to a connection."""
+        return not self._busy and self.home is None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The client has gone: its servers' connections go too, and with them an open transaction."""
+        self.closed = True
+        self.gateway.clients.pop(self.number, None)
+        if self.work is not None:
+            self.work.cancel()
+        if exc is not None:
+            log.info('event=ended client=%s reason="%s"', self.peer, exc)
+        for backend in tuple(self.backends.values()):
+            backend.close()
+        self.backends.clear()
+
+    def eof_received(self) -> bool:
+        """Close with the client."""
+        return False
+
+    # -- backpressure
+
+    def pause_writing(self) -> None:
+        """The client is too slow for its result: let the server wait."""
+        if self.current is not None and not self.current.closed:
+            self.current.transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        """The client takes bytes again."""
+        if self.current is not None and not self.current.closed:
+            self.current.transport.resume_reading()
+
+    def backend_full(self) -> None:
+        """The server is too slow for what the client sends."""
+        self.pause()
+
+    def backend_ready(self) -> None:
+        """The server takes bytes again."""
+        self.resume()
+
+    def pause(self) -> None:
+        """Read no more from the client."""
+        if not self._paused and not self._transport.is_closing():
+            self._paused = True
+            self._transport.pause_reading()
+
+    def resume(self) -> None:
+        """Read from the client again."""
+        if self._paused and not self._transport.is_closing():
+            self._paused = False
+            self._transport.resume_reading()

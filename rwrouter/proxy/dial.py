@@ -1,0 +1,153 @@
+"""Open a connection to a server: connect, log in, and hand over a BackendConnection."""
+
+import asyncio
+import socket
+from collections.abc import Mapping
+from typing import Final, NamedTuple, cast
+
+from rwrouter.config.model import Settings, TlsMode
+from rwrouter.errors import BackendProtocolError, RouterError
+from rwrouter.protocol.auth import Secret
+from rwrouter.protocol.handshake import ClientHandshake, Ready, Refused, StartTls
+from rwrouter.protocol.tls import TlsContext, TlsLayer
+from rwrouter.proxy.backend import BackendConnection
+from rwrouter.proxy.secure import SecureTransport
+from rwrouter.proxy.servers import Endpoint
+
+MAX_PACKET: Final = 1 << 30  # what a server allows is its own setting, and its own error
+
+_TLS: Final = {TlsMode.DISABLED: "disabled", TlsMode.PREFERRED: "preferred"}  # the others: "required"
+
+
+class Refusal(RouterError):
+    """A server's own ERR during login, word for word."""
+
+    def __init__(self, code: int, sqlstate: str, message: str) -> None:
+        super().__init__(message)
+        self.number = code
+        self.state = sqlstate
+
+
+class Account(NamedTuple):
+    """How to log in to the servers for one client."""
+
+    user: str
+    secret: Secret
+    capabilities: int  # to agree with the server: those of the client, and what the router needs
+    collation: int
+    attributes: Mapping[bytes, bytes]
+    client_tracks: bool  # the client asked for session tracking
+
+
+class Login(asyncio.Protocol):
+    """Logs in to one server; `done` gives the BackendConnection, or raises Refusal, BackendProtocolError, OSError."""
+
+    def __init__(
+        self, endpoint: Endpoint, account: Account, schema: bytes, tls: str, context: TlsContext | None
+    ) -> None:
+        self.done: asyncio.Future[BackendConnection] = asyncio.get_running_loop().create_future()
+        self._endpoint = endpoint
+        self._account = account
+        self._schema = schema
+        self._context = context
+        self._machine = ClientHandshake(
+            user=account.user,
+            secret=account.secret,
+            capabilities=account.capabilities,
+            collation=account.collation,
+            schema=schema.decode("utf-8", "surrogateescape") or None,
+            attributes=account.attributes,
+            max_packet=MAX_PACKET,
+            tls=tls,  # type: ignore[arg-type]
+        )
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Wait for the server's greeting."""
+        self._transport = cast("asyncio.Transport", transport)
+
+    def data_received(self, data: bytes) -> None:
+        """Feed the machine, and act on what it says."""
+        self._machine.receive(data)
+        self._act()
+
+    def _act(self) -> None:
+        machine = self._machine
+        while True:
+            event = machine.next_event()
+            out = machine.data_to_send()
+            if out:
+                self._transport.write(out)
+            if event is None:
+                break
+            if isinstance(event, StartTls):
+                context = self._context
+                if context is None:
+                    self._fail(BackendProtocolError("TLS is asked for, but not set up"))
+                    return
+                layer = TlsLayer(
+                    context, server_side=False, server_hostname=self._endpoint.server.address.host
+                )
+                self._transport = SecureTransport.wrap(self._transport, layer, self, event.rest)
+                machine.tls_started()
+            elif isinstance(event, Refused):
+                self._fail(Refusal(event.code, event.sqlstate, event.message))
+                return
+            elif isinstance(event, Ready):
+                account = self._account
+                backend = BackendConnection(
+                    self._endpoint,
+                    event.connection_id,
+                    event.capabilities,
+                    client_tracks=account.client_tracks,
+                    schema=self._schema,
+                )
+                self._transport.set_protocol(backend)
+                backend.connection_made(self._transport)
+                if self.done.done():  # nobody waits any more
+                    backend.close()
+                else:
+                    self.done.set_result(backend)
+                return
+        if machine.error is not None:
+            self._fail(machine.error)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The server hung up before the login was done."""
+        self._fail(
+            exc if isinstance(exc, OSError) else ConnectionResetError("it closed the connection during login")
+        )
+
+    def _fail(self, exc: Exception) -> None:
+        if not self.done.done():
+            self.done.set_exception(exc)
+        self._transport.abort()
+
+
+class Dialer:
+    """Opens connections, by the settings of the router."""
+
+    def __init__(self, settings: Settings, context: TlsContext | None) -> None:
+        self._timeout = settings.limits.connect_timeout
+        self._context = context
+        self._tls = _TLS.get(settings.server_tls.mode, "required")
+
+    async def open(self, endpoint: Endpoint, account: Account, schema: bytes) -> BackendConnection:
+        """Return a logged-in connection. Raises Refusal, RouterError, OSError (TimeoutError too)."""
+        loop = asyncio.get_running_loop()
+        address = endpoint.server.address
+        login: Login | None = None
+
+        def factory() -> Login:
+            return Login(endpoint, account, schema, self._tls, self._context)
+
+        async with asyncio.timeout(self._timeout):
+            transport, login = await loop.create_connection(factory, address.host, address.port)
+            raw = transport.get_extra_info("socket")
+            if raw is not None:
+                raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                raw.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            try:
+                return await login.done
+            except asyncio.CancelledError:
+                transport.abort()
+                raise

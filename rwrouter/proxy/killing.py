@@ -1,0 +1,99 @@
+"""KILL: its number is the router's, its rights are the server's to check.
+
+The client that kills logs in to the servers of its target with its own account, so that a server answers as it would
+without a router: 1095 where the right is missing.
+"""
+
+import logging
+import re
+from typing import TYPE_CHECKING, Final
+
+from rwrouter.errors import RouterError
+from rwrouter.protocol.packets import build_error
+from rwrouter.proxy.backend import BackendConnection
+from rwrouter.proxy.dial import Account, Refusal
+
+if TYPE_CHECKING:
+    from rwrouter.proxy.client import ClientConnection
+    from rwrouter.proxy.gateway import Gateway
+
+log = logging.getLogger("rwrouter.client")
+
+_KILL: Final = re.compile(
+    rb"\s*kill\s+(?:(?:hard|soft)\s+)?(?:(?P<what>connection|query)\s+)?(?P<number>\d+)\s*;?\s*",
+    re.IGNORECASE,
+)
+
+_OK: Final = b"\x07\x00\x00\x01\x00\x00\x00\x02\x00\x00\x00"
+
+
+def read_kill(sql: bytes) -> tuple[int, bool] | None:
+    """Return the number in a KILL statement, and whether only the query is meant; None for other forms."""
+    match = _KILL.fullmatch(sql)
+    if match is None:
+        return None
+    return int(match["number"]), (match["what"] or b"").lower() == b"query"
+
+
+def answer_kill(client: "ClientConnection", sql: bytes) -> bool:
+    """Carry out a KILL by number; False where it is of another form, which the primary answers."""
+    asked = read_kill(sql)
+    if asked is None:
+        return False
+    client.begin_local(_killed(client, *asked))
+    return True
+
+
+async def _killed(client: "ClientConnection", number: int, query_only: bool) -> None:
+    gateway = client.gateway
+    target = gateway.clients.get(number)
+    if target is None:
+        if gateway.is_elsewhere(number):
+            gateway.kill_elsewhere(number, client.account, query_only=query_only)
+            client.reply_with(_OK)
+        else:
+            client.reply_with(build_error((1094, "HY000", f"Unknown thread id: {number}"), 1))
+        return
+    error = await kill(gateway, target, client.account, query_only=query_only)
+    if target is not client or query_only:
+        client.reply_with(_OK if error is None else build_error(error, 1))
+
+
+async def kill(
+    gateway: "Gateway", target: "ClientConnection", account: Account, *, query_only: bool
+) -> tuple[int, str, str] | None:
+    """End what *target* runs, or all of it, with *account*'s rights; return the server's error, if any."""
+    backends = (
+        [target.current] if query_only and target.current is not None else list(target.backends.values())
+    )
+    for backend in backends:
+        error = await _kill_on(gateway, backend, account, query_only=query_only)
+        if error is not None:
+            return error
+    if not query_only:
+        target.close()
+    return None
+
+
+async def _kill_on(
+    gateway: "Gateway", backend: BackendConnection, account: Account, *, query_only: bool
+) -> tuple[int, str, str] | None:
+    if backend.closed:
+        return None
+    try:
+        killer = await gateway.dialer.open(backend.endpoint, account, b"")
+    except Refusal as refusal:
+        return refusal.number, refusal.state, str(refusal)
+    except (RouterError, OSError) as exc:
+        return 9602, "HY000", f"{backend.endpoint.server.name} can't be reached to kill there: {exc}"
+    try:
+        verb = b"KILL QUERY " if query_only else b"KILL CONNECTION "
+        await killer.query(verb + str(backend.connection_id).encode())
+        error = killer.reply.error
+        if error is None or int.from_bytes(error[1:3], "little") == 1094:  # it ended by itself
+            return None
+        return int.from_bytes(error[1:3], "little"), error[4:9].decode(), error[9:].decode("utf-8", "replace")
+    except RouterError as exc:
+        return exc.code, exc.sqlstate, str(exc)
+    finally:
+        killer.close()

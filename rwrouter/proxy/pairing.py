@@ -1,0 +1,345 @@
+"""Joins a client to a server for a statement, where that takes more than a look: the slow half of the proxy.
+
+`pair` chooses a server, opens or brings a connection to the session's state, waits for the session's own writes, and
+sends. What fails before anything ran is tried on the next server.
+"""
+
+import logging
+from typing import TYPE_CHECKING
+
+from rwrouter.errors import BackendLost, NoServer, RouterError
+from rwrouter.model import Flavor, State
+from rwrouter.protocol.flags import (
+    COM_INIT_DB,
+    COM_PING,
+    COM_RESET_CONNECTION,
+    COM_STMT_CLOSE,
+    COM_STMT_EXECUTE,
+    COM_STMT_PREPARE,
+)
+from rwrouter.protocol.packets import build_error
+from rwrouter.protocol.resultset import build_text_result, first_value
+from rwrouter.proxy.backend import BackendConnection
+from rwrouter.proxy.dial import Refusal
+from rwrouter.proxy.killing import answer_kill
+from rwrouter.proxy.servers import Endpoint
+from rwrouter.routing.consistency import wait_statement
+from rwrouter.routing.decision import Where
+from rwrouter.routing.restore import assignments
+from rwrouter.sql import plans
+from rwrouter.sql.plans import Plan, Target
+
+if TYPE_CHECKING:
+    from rwrouter.proxy.client import ClientConnection
+    from rwrouter.proxy.gateway import Gateway
+
+log = logging.getLogger("rwrouter.pairing")
+
+READ_ONLY_ERRORS = frozenset({1290, 1792, 1836})
+"""A replica says with these that the plan was wrong: nothing was changed."""
+
+BEHIND_ERRORS = frozenset({1044, 1049, 1054, 1142, 1143, 1146, 1176, 1305, 1370})
+"""Something is not there, or not allowed, on a replica: DDL or a GRANT may not have arrived. The primary decides."""
+
+ENDING_ERRORS = frozenset({1053, 1927})
+"""The server, or the connection, is being ended: a read is run again elsewhere."""
+
+OK = b"\x07\x00\x00\x01\x00\x00\x00\x02\x00\x00\x00"
+
+
+class Unfit(Exception):
+    """A server can't answer this statement now, though it lives: the next one is asked."""
+
+
+def consistency_of(gateway: "Gateway", user: str) -> str:
+    """Return the level at which *user* reads."""
+    configured = gateway.configured.get(user)
+    level = configured[1].consistency if configured is not None else None
+    return level or gateway.settings.reads.consistency
+
+
+async def pair(
+    client: "ClientConnection",
+    data: bytes,
+    plan: Plan,
+    command: int,
+    where: Where,
+    endpoint: Endpoint | None,
+    server: str | None = None,
+) -> None:
+    """Find, prepare and use a connection for one command. Answers the client with an error where there is none."""
+    gateway = client.gateway
+    tried: dict[Endpoint, str] = {}
+    while True:
+        if endpoint is None or endpoint in tried:
+            endpoint = _choose(client, where, tried, server)
+        if endpoint is None:
+            reasons = "; ".join(f"{e.server.name}: {why}" for e, why in tried.items())
+            client.fail(NoServer(reasons or gateway.routes.why_nobody()))
+            return
+        try:
+            backend = await _ready(client, endpoint, plan, where)
+        except Refusal as refusal:
+            if where is not Where.READ:
+                client.fail_raw(build_error((refusal.number, refusal.state, str(refusal)), 1))
+                return
+            tried[endpoint] = str(refusal)
+            gateway.refused(endpoint, str(refusal))
+        except Unfit as unfit:
+            tried[endpoint] = str(unfit)
+        except (RouterError, OSError) as exc:
+            why = str(exc) or f"no answer within {gateway.settings.limits.connect_timeout:g} s"
+            tried[endpoint] = why
+            gateway.refused(endpoint, why)
+        except Exception:
+            # A bug of ours must not leave the client waiting.
+            client.fail(BackendLost("an error inside the router: see its log"), close=True)
+            raise
+        else:
+            if client.closed:
+                return
+            client.dispatch(backend, data, plan, command)
+            return
+
+
+def _choose(
+    client: "ClientConnection", where: Where, tried: dict[Endpoint, str], server: str | None
+) -> Endpoint | None:
+    """Return the server to try next; None where there is none left."""
+    routes = client.gateway.routes
+    if where is Where.READ:
+        if server is not None:
+            wanted = routes.endpoints.get(server)
+            if wanted is not None and wanted not in tried and wanted.server.state is State.UP:
+                return wanted
+        left = {endpoint for endpoint, _ in routes.readers.laid_out if endpoint not in tried}
+        found = routes.readers.pick_if(left)
+        if found is not None:
+            return found
+    primary = routes.primary
+    return primary if primary is not None and primary not in tried else None
+
+
+async def _ready(
+    client: "ClientConnection", endpoint: Endpoint, plan: Plan, where: Where
+) -> BackendConnection:
+    """Return the session's connection to *endpoint*, in the session's state and with its writes."""
+    backend = client.backends.get(endpoint)
+    if backend is None or backend.closed:
+        gateway = client.gateway
+        backend = await gateway.dialer.open(endpoint, client.account, client.session.schema)
+        if client.closed:
+            backend.close()
+            raise BackendLost("the client has gone")
+        backend.borrower = client
+        client.backends[endpoint] = backend
+    await bring(client, backend)
+    if where is Where.READ and backend.reached != client.session.writes:
+        await _wait(client, backend, plan)
+    return backend
+
+
+async def bring(client: "ClientConnection", backend: BackendConnection) -> None:
+    """Bring *backend* to the state of the session: trackers, variables, schema. Raises Unfit where it refuses."""
+    session = client.session
+    parts = [] if backend.tracks else list(trackers(client.gateway, backend.endpoint))
+    parts += assignments(session.variables, backend.variables)
+    if parts:
+        await backend.query(b"SET " + b", ".join(parts))
+        if backend.reply.error is not None:
+            raise Unfit("it refuses the session's variables: " + _text(backend.reply.error))
+        backend.tracks = True
+        backend.variables = session.variables.copy()
+    if backend.schema != session.schema:
+        if not session.schema:
+            raise Unfit("the session has no schema, and this connection can't lose its own")
+        await backend.ask(bytes((COM_INIT_DB,)) + session.schema)
+        if backend.reply.error is not None:
+            raise Unfit("it refuses the session's schema: " + _text(backend.reply.error))
+        backend.schema = session.schema
+    backend.version = session.version
+
+
+def trackers(gateway: "Gateway", endpoint: Endpoint) -> tuple[bytes, ...]:
+    """Return the assignments that make a server tell what changes in a session."""
+    if endpoint.server.flavor is Flavor.MARIADB:
+        return (
+            b"@@SESSION.session_track_system_variables='*'",
+            b"@@SESSION.session_track_schema=1",
+            b"@@SESSION.session_track_state_change=1",
+        )
+    names = ",".join(gateway.routes.snapshot.tracked_variables) or (
+        "time_zone,autocommit,character_set_client,character_set_results,character_set_connection,"
+        "collation_connection,sql_mode,transaction_isolation,transaction_read_only"
+    )
+    return (
+        b"@@SESSION.session_track_system_variables='" + names.encode() + b"'",
+        b"@@SESSION.session_track_schema=1",
+        b"@@SESSION.session_track_state_change=1",
+        b"@@SESSION.session_track_gtids='OWN_GTID'",
+    )
+
+
+async def _wait(client: "ClientConnection", backend: BackendConnection, plan: Plan) -> None:
+    """Make sure that *backend*'s server has what the session wrote. Raises Unfit where it has not, in time."""
+    session = client.session
+    gateway = client.gateway
+    endpoint = backend.endpoint
+    writes = session.writes
+    level = plan.hint.consistency if plan.hint is not None and plan.hint.consistency else client.consistency
+    if level == "eventual" or endpoint is gateway.routes.primary:
+        backend.reached = writes
+        return
+    reads = gateway.settings.reads
+    if (
+        session.last_write_at is not None
+        and gateway.loop.time() - session.last_write_at < reads.causal_window
+    ):
+        raise Unfit("the session wrote a moment ago, and without GTIDs nobody knows whether it has that")
+    if session.position and not session.position.covered_by(endpoint.server.executed):
+        # Perhaps another server is known to have it, and costs no wait.
+        counters = gateway.counters
+        counters.waits += 1
+        statement = wait_statement(endpoint.server.flavor, session.position, reads.wait)
+        reply = await backend.query(statement)
+        if backend.reply.error is not None or first_value(reply, client.login.capabilities) != b"0":
+            counters.wait_timeouts += 1
+            raise Unfit(f"it did not get the session's writes within {reads.wait:g} s")
+    backend.reached = writes
+
+
+def _text(error: bytes) -> str:
+    return error[9:].decode("utf-8", "replace")
+
+
+# -- after a reply
+
+
+def run_again(client: "ClientConnection", backend: BackendConnection, error: bytes) -> bool:
+    """Decide whether a statement that ended with *error* is run again elsewhere, and start that."""
+    plan = client.plan
+    if plan.target is not Target.REPLICA or client.started or not client.session.free or not client.request:
+        return False
+    gateway = client.gateway
+    code = int.from_bytes(error[1:3], "little")
+    endpoint = backend.endpoint
+    if code in ENDING_ERRORS and client.retries < gateway.settings.limits.read_retries:
+        gateway.lost(endpoint, _text(error))
+        _retry(client, endpoint, Where.READ)
+        return True
+    if endpoint is gateway.routes.primary or plan.effects & plans.BEGINS_READ_ONLY:
+        return False
+    if code in READ_ONLY_ERRORS:
+        gateway.counters.self_corrections += 1
+        client.learn_write(plan.digest)
+        log.warning(
+            'event=self_correction server=%s code=%d digest="%s" reason="planned as a read, and is none"',
+            endpoint.server.name,
+            code,
+            plan.digest[:200],
+        )
+        client.plan = Plan(
+            Target.PRIMARY, "a replica refused it as a write", digest=plan.digest, effects=plan.effects
+        )
+        _retry(client, endpoint, Where.PRIMARY)
+        return True
+    if code in BEHIND_ERRORS:
+        _retry(client, endpoint, Where.PRIMARY)
+        return True
+    return False
+
+
+def _retry(client: "ClientConnection", failed: Endpoint, where: Where) -> None:
+    gateway = client.gateway
+    gateway.counters.retries += 1
+    client.retries += 1
+    target = gateway.routes.primary if where is Where.PRIMARY else None
+    client.current = None
+    if target is None:
+        client.work = gateway.spawn(_elsewhere(client, failed))
+    else:
+        client.work = gateway.spawn(pair(client, client.request, client.plan, client.command, where, target))
+
+
+async def _elsewhere(client: "ClientConnection", failed: Endpoint) -> None:
+    """Run the read of *client* again, on another server than *failed* where there is one."""
+    routes = client.gateway.routes
+    others = {endpoint for endpoint, _ in routes.readers.laid_out if endpoint is not failed}
+    endpoint = routes.readers.pick_if(others)
+    await pair(client, client.request, client.plan, client.command, Where.READ, endpoint)
+
+
+def lost_in_statement(client: "ClientConnection", backend: BackendConnection, why: str) -> None:
+    """The connection went away while a statement ran on it."""
+    gateway = client.gateway
+    gateway.lost(backend.endpoint, why)
+    repeatable = (
+        client.plan.target is Target.REPLICA
+        and not client.started
+        and client.session.free
+        and client.upload is None
+        and client.retries < gateway.settings.limits.read_retries
+    )
+    if repeatable:
+        log.info(
+            'event=retry client=%s server=%s reason="%s"', client.peer, backend.endpoint.server.name, why
+        )
+        _retry(client, backend.endpoint, Where.READ)
+    else:
+        client.lost(backend, why)
+
+
+def after_command(client: "ClientConnection", backend: BackendConnection) -> None:
+    """A command other than COM_QUERY has ended well: learn what only its name tells."""
+    if client.command == COM_RESET_CONNECTION:
+        client.session.reset()
+        client.session.version += 1
+        client.home = None
+        for endpoint, other in tuple(client.backends.items()):
+            if other is backend:
+                other.tracks = False
+                other.variables = {}
+                other.version = -1
+            else:
+                del client.backends[endpoint]
+                other.close()
+
+
+def leave_dead_servers(client: "ClientConnection") -> None:
+    """Hang up on servers that the monitor has found dead: what runs there is run elsewhere, or fails now."""
+    for endpoint, backend in tuple(client.backends.items()):
+        if endpoint.server.state is State.DOWN:
+            backend.abort(f"it is down: {endpoint.server.reason}")
+
+
+# -- commands and statements for the router itself
+
+
+def plan_of_command(_client: "ClientConnection", data: bytes) -> Plan:
+    """Return the plan of a command other than COM_QUERY."""
+    return _COMMANDS.get(data[4], _OTHER)
+
+
+_OTHER = Plan(Target.PRIMARY, "this command runs on the primary")
+_COMMANDS = {
+    COM_PING: _OTHER,
+    COM_INIT_DB: Plan(Target.PRIMARY, "the schema is remembered", effects=plans.SCHEMA),
+    COM_STMT_PREPARE: Plan(Target.PRIMARY, "a prepared statement lives on the primary"),
+    COM_STMT_EXECUTE: Plan(Target.PRIMARY, "a prepared statement lives on the primary", effects=plans.WRITES),
+    COM_STMT_CLOSE: Plan(Target.PRIMARY, "a prepared statement lives on the primary"),
+}
+
+
+def answer(client: "ClientConnection", sql: bytes, plan: Plan) -> bool:
+    """Answer a statement that speaks to the router, if it can be answered; else it goes to the primary."""
+    if plan.effects & plans.CONNECTION_ID:
+        client.reply_with(
+            build_text_result(["CONNECTION_ID()"], [[client.number]], client.login.capabilities)
+        )
+        return True
+    if plan.effects & plans.KILLS:
+        return answer_kill(client, sql)
+    if plan.effects & plans.TRACKERS:
+        client.reply_with(OK)
+        return True
+    return False

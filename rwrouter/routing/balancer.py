@@ -1,0 +1,67 @@
+"""Which of several fit servers answers a read: smooth weighted round robin.
+
+The cycle is laid out once for each set of weights, so that a choice costs the same for two servers as for a
+hundred. "Smooth" spreads the turns of a server over the cycle instead of giving them in a row: each step adds every
+weight to its server's credit, and the one with the most credit pays the sum of all.
+"""
+
+from collections.abc import Sequence
+from math import gcd
+from typing import Final, Generic, TypeVar
+
+T = TypeVar("T")
+
+CYCLE_LIMIT: Final = 1 << 12
+"""Longest cycle: weights whose turns would need more are rounded; 4,096 turns are within 0.03 % of any share."""
+
+
+def lay_out(weights: Sequence[int]) -> list[int]:
+    """Return one cycle of turns, as indexes into *weights*. Empty where no weight is above 0."""
+    divisor = gcd(*weights) if weights else 0
+    if not divisor:
+        return []
+    parts = [weight // divisor for weight in weights]
+    total = sum(parts)
+    if total > CYCLE_LIMIT:
+        parts = [max(1, round(part * CYCLE_LIMIT / total)) if part else 0 for part in parts]
+        total = sum(parts)
+    credit = [0] * len(parts)
+    turns = []
+    for _ in range(total):
+        for index, part in enumerate(parts):
+            credit[index] += part
+        best = max(range(len(parts)), key=credit.__getitem__)
+        credit[best] -= total
+        turns.append(best)
+    return turns
+
+
+class RoundRobin(Generic[T]):
+    """Gives its members in turn, each as often as its weight says."""
+
+    __slots__ = ("_at", "_turns", "laid_out")
+
+    def __init__(self, members: Sequence[tuple[T, int]] = ()) -> None:
+        self.laid_out = list(members)
+        self._turns = [members[index][0] for index in lay_out([weight for _, weight in members])]
+        self._at = 0
+
+    def pick(self) -> T | None:
+        """Return the next member; None where there is none."""
+        at = self._at
+        try:
+            member = self._turns[at]
+        except IndexError:
+            if not self._turns:
+                return None
+            at, member = 0, self._turns[0]
+        self._at = at + 1
+        return member
+
+    def pick_if(self, fit: "frozenset[T] | set[T]") -> T | None:
+        """Return the next member that is in *fit*; None where there is none."""
+        for _ in self._turns:
+            member = self.pick()
+            if member in fit:
+                return member
+        return None

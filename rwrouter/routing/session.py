@@ -1,0 +1,176 @@
+"""What one session carries from statement to statement: transaction, pins, variables, schema, causal position.
+
+The server's word counts, not the text: status flags and state trackers are believed wherever they speak. What they
+are silent about (user variables set by DO, named locks, HANDLER: seen on MySQL 9.7 and MariaDB 10.11) comes
+from the effects in the statement's plan. A session is moved by `on_reply`, and by nothing else.
+"""
+
+from collections.abc import Iterable
+from typing import Final
+
+from rwrouter.protocol.flags import (
+    SERVER_STATUS_AUTOCOMMIT,
+    SERVER_STATUS_IN_TRANS,
+    SERVER_STATUS_IN_TRANS_READONLY,
+    SERVER_STATUS_NO_BACKSLASH_ESCAPES,
+    SESSION_TRACK_GTIDS,
+    SESSION_TRACK_SCHEMA,
+    SESSION_TRACK_SYSTEM_VARIABLES,
+)
+from rwrouter.protocol.tracking import changes
+from rwrouter.routing.consistency import Position
+from rwrouter.sql import plans
+
+PINS: Final = plans.PINS | plans.USER_VARIABLE_LITERAL | plans.NEXT_TRANSACTION | plans.ROLE
+"""Effects that tie the session to the connection on which they happened."""
+
+LIFTS: Final = {
+    plans.UNLOCKS_TABLES: plans.LOCKS_TABLES,
+    plans.XA_ENDS: plans.XA_BEGINS,
+}
+"""Effect -> pins that it ends, where one such statement ends all of them."""
+
+_FREE: Final = SERVER_STATUS_AUTOCOMMIT
+_BUSY: Final = SERVER_STATUS_IN_TRANS | SERVER_STATUS_IN_TRANS_READONLY | SERVER_STATUS_AUTOCOMMIT
+
+# Trackers report these too, but they say nothing that another connection of the session would have to be told.
+_LOCAL_VARIABLES: Final = frozenset(
+    {b"autocommit", b"timestamp", b"insert_id", b"last_insert_id", b"statement_id", b"transaction_read_only"}
+)
+
+
+class Session:
+    """State of one client's session.
+
+    *status*: flags of the last OK. *pins*: effect bits that tie it to one connection. *free*: nothing does, and no
+    transaction is open, so that a read may go anywhere. *variables*: system variables that were set, name -> value
+    as the tracker reports it; *version* grows whenever they, or the schema, change. *writes* counts the writes whose
+    position is in *position*.
+    """
+
+    __slots__ = (
+        "ansi_quotes",
+        "free",
+        "last_write_at",
+        "mode_version",
+        "open_handlers",
+        "open_locks",
+        "pins",
+        "position",
+        "schema",
+        "serializable",
+        "status",
+        "temporary_tables",
+        "text_statements",
+        "variables",
+        "version",
+        "writes",
+    )
+
+    def __init__(self, schema: bytes = b"") -> None:
+        self.schema = schema
+        self.reset()
+        self.version = 0
+        self.position = Position()
+        self.writes = 0
+        self.last_write_at: float | None = None
+
+    def reset(self) -> None:
+        """COM_RESET_CONNECTION, COM_CHANGE_USER: nothing is left but what the session has written."""
+        self.status = SERVER_STATUS_AUTOCOMMIT
+        self.pins = 0
+        self.free = True
+        self.variables: dict[bytes, bytes] = {}
+        self.serializable = False
+        self.ansi_quotes = False
+        self.mode_version = 0  # grows when the way to read SQL text changes
+        self.open_locks = 0  # named locks are counted, by GET_LOCK and RELEASE_LOCK
+        self.temporary_tables = 0
+        self.text_statements = 0
+        self.open_handlers = 0
+
+    @property
+    def no_backslash_escapes(self) -> bool:
+        """A backslash is an ordinary character in literals."""
+        return bool(self.status & SERVER_STATUS_NO_BACKSLASH_ESCAPES)
+
+    @property
+    def in_transaction(self) -> bool:
+        """A transaction is open on the connection of the last statement."""
+        return bool(self.status & SERVER_STATUS_IN_TRANS)
+
+    def on_reply(self, effects: int, status: int, states: Iterable[bytes]) -> None:
+        """The server ended a statement that has *effects* with OK, *status* and session-state blocks *states*."""
+        if (status ^ self.status) & SERVER_STATUS_NO_BACKSLASH_ESCAPES:
+            self.mode_version += 1
+        self.status = status
+        for state in states:
+            self._take(state)
+        if effects:
+            self._apply(effects)
+        if (
+            self.pins & plans.NEXT_TRANSACTION
+            and not effects & (plans.NEXT_TRANSACTION | plans.SETS_VARIABLE)
+            and not status & SERVER_STATUS_IN_TRANS
+        ):
+            # It held for one transaction: that of an autocommit statement, or one that has now ended.
+            self.pins &= ~plans.NEXT_TRANSACTION
+        self.free = not self.pins and status & _BUSY == _FREE and not self.serializable
+
+    def on_error(self, effects: int) -> None:
+        """The server ended a statement with ERR, which carries no flags: keep what is, and learn at the next OK.
+
+        What the statement would have set may have been set in part, so what pins is kept pinned.
+        """
+        kept = effects & (
+            plans.USER_VARIABLE | plans.NAMED_LOCK | plans.CONNECTION_STATE | plans.NEXT_STATEMENT
+        )
+        if kept:
+            self.pins |= kept
+            self.free = False
+
+    def _apply(self, effects: int) -> None:
+        self.pins |= effects & PINS
+        for lift, ended in LIFTS.items():
+            if effects & lift:
+                self.pins &= ~ended
+
+    def _take(self, state: bytes) -> None:
+        for kind, name, value in changes(state):
+            if kind == SESSION_TRACK_SYSTEM_VARIABLES:
+                self._set(name, value)
+            elif kind == SESSION_TRACK_SCHEMA:
+                if value != self.schema:
+                    self.schema = value
+                    self.version += 1
+            elif kind == SESSION_TRACK_GTIDS:
+                self._wrote(value)
+
+    def _set(self, name: bytes, value: bytes) -> None:
+        if name == b"last_gtid":
+            if value:
+                self._wrote(value)
+            return
+        if name in _LOCAL_VARIABLES:
+            return
+        if self.variables.get(name) != value:
+            self.variables[name] = value
+            self.version += 1
+        if name == b"sql_mode":
+            quotes = b"ANSI_QUOTES" in value
+            if quotes != self.ansi_quotes:
+                self.ansi_quotes = quotes
+                self.mode_version += 1
+        elif name == b"character_set_client":
+            self.mode_version += 1
+        elif name in {b"transaction_isolation", b"tx_isolation"}:
+            self.serializable = value == b"SERIALIZABLE"
+
+    def _wrote(self, gtid: bytes) -> None:
+        self.writes += 1
+        self.position.add(gtid)
+
+    def wrote_without_gtid(self, now: float) -> None:
+        """It may have written, at *now*, and nobody tells a position."""
+        self.writes += 1
+        self.last_write_at = now

@@ -1,0 +1,67 @@
+"""Logging in to servers."""
+
+import asyncio
+
+import pytest
+
+from rwrouter.config.model import Settings
+from rwrouter.errors import RouterError
+from rwrouter.model import Address, Role, Server, State
+from rwrouter.protocol.auth import Secret
+from rwrouter.proxy.dial import Account, Dialer, Refusal
+from rwrouter.proxy.servers import Endpoint
+from tests.unit.proxy.stage import CAPABILITIES, server
+
+ACCOUNT = Account("app", Secret.of(b"x"), CAPABILITIES, 255, {}, client_tracks=True)
+
+
+def dial(greeting: bytes, **settings: object) -> None:
+    """Dial a server on a real socket that says *greeting* and nothing more."""
+
+    async def serve(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(greeting)
+        await writer.drain()
+        if greeting:
+            writer.close()
+        open_ones.append(writer)
+
+    open_ones: list[asyncio.StreamWriter] = []
+
+    async def play() -> None:
+        listener = await asyncio.start_server(serve, "127.0.0.1", 0)
+        port = listener.sockets[0].getsockname()[1]
+        endpoint = Endpoint(Server("db9", Address("127.0.0.1", port), Role.PRIMARY, State.UP))
+        dialer = Dialer(Settings.model_validate({"limits": settings}), None)
+        try:
+            await dialer.open(endpoint, ACCOUNT, b"")
+        finally:
+            listener.close()
+            for writer in open_ones:
+                writer.close()
+            await asyncio.sleep(0.01)
+
+    asyncio.run(play())
+
+
+def test_a_servers_refusal_is_kept_word_for_word() -> None:
+    """An ERR instead of a greeting (1040, 1129) is the server's own."""
+    with pytest.raises(Refusal, match="Too many connections") as caught:
+        dial(b"\x17\x00\x00\x00\xff\x10\x04Too many connections")
+    assert caught.value.number == 1040
+
+
+def test_garbage_is_a_protocol_error() -> None:
+    """What speaks no MySQL is left at once."""
+    with pytest.raises((RouterError, OSError)):
+        dial(b"SSH-2.0-OpenSSH_9.2p1 Debian\r\n" * 4)
+
+
+def test_a_silent_server_is_left_after_the_timeout() -> None:
+    """Accepted, then silence: the time-out of the settings ends it."""
+    with pytest.raises(TimeoutError):
+        dial(b"", connect_timeout="100ms")
+
+
+def test_an_endpoint_prints_what_it_is() -> None:
+    """For logs and debuggers."""
+    assert repr(Endpoint(server("db2"))) == "<Endpoint db2 replica up>"

@@ -1,0 +1,212 @@
+"""Finding, preparing and replacing connections for a statement."""
+
+import pytest
+
+from rwrouter.model import Role, State
+from tests.unit.proxy.stage import Stage, by_name, error, ok, on_stage, query, row, server
+
+
+def test_a_read_is_run_again_when_its_server_is_lost_before_the_result() -> None:
+    """The client sees nothing of it."""
+
+    async def play(stage: Stage) -> None:
+        stage.client.data_received(query("SELECT 1"))
+        await stage.settle()
+        lost = stage.client.current
+        assert lost is not None
+        stage.script = by_name
+        lost.connection_lost(None)
+        await stage.settle()
+        other = "db3" if lost.endpoint.server.name == "db2" else "db2"
+        assert stage.transport.take() == row(other)
+        assert stage.gateway.counters.retries == 1
+
+    on_stage(play, lambda name, command: None if b"SELECT" in command else by_name(name, command))
+
+
+def test_a_read_whose_result_has_begun_is_never_run_again() -> None:
+    """The connection ends, so that half a result is not taken for a whole one."""
+
+    async def play(stage: Stage) -> None:
+        stage.client.data_received(query("SELECT 1"))
+        await stage.settle()
+        lost = stage.client.current
+        assert lost is not None
+        lost.data_received(row("x")[:20])
+        lost.connection_lost(None)
+        await stage.settle()
+        assert stage.transport.take() == row("x")[:20]
+        assert stage.transport.closed
+
+    on_stage(play, lambda name, command: None if b"SELECT" in command else by_name(name, command))
+
+
+def test_a_write_that_may_have_run_is_never_run_again() -> None:
+    """The client gets an error that says so, and the connection ends."""
+
+    async def play(stage: Stage) -> None:
+        stage.client.data_received(query("UPDATE t SET a=1"))
+        await stage.settle()
+        stage.opened["db1"].connection_lost(None)
+        await stage.settle()
+        assert b"may have run" in stage.transport.take()
+        assert stage.transport.closed
+        assert stage.sent(b"UPDATE") == ["db1"]
+
+    on_stage(play, lambda name, command: None if b"UPDATE" in command else by_name(name, command))
+
+
+@pytest.mark.parametrize("code", [1290, 1792, 1836])
+def test_a_read_that_a_replica_refuses_as_a_write_runs_on_the_primary_and_is_learnt(code: int) -> None:
+    """Nothing was changed, so it is safe; the second time it goes to the primary at once."""
+
+    def script(name: str, command: bytes) -> bytes | None:
+        if b"FROM v" in command and name != "db1":
+            return error(code)
+        return by_name(name, command)
+
+    async def play(stage: Stage) -> None:
+        assert await stage.send(query("SELECT * FROM v")) == row("db1")
+        stage.log.clear()
+        assert await stage.send(query("SELECT * FROM v")) == row("db1")
+        assert stage.sent(b"FROM v") == ["db1"]
+        assert stage.gateway.counters.self_corrections == 1
+
+    on_stage(play, script)
+
+
+def test_a_table_that_a_replica_lacks_is_asked_of_the_primary() -> None:
+    """DDL may not have arrived there: the primary's word counts, error or not."""
+
+    def script(name: str, command: bytes) -> bytes | None:
+        if b"SELECT" in command and name != "db1":
+            return error(1146)
+        return by_name(name, command)
+
+    async def play(stage: Stage) -> None:
+        assert await stage.send(query("SELECT a FROM fresh")) == row("db1")
+
+    on_stage(play, script)
+
+
+def test_servers_that_refuse_are_passed_over() -> None:
+    """A read goes to the next server, then to the primary; the refusing ones are left alone."""
+
+    async def play(stage: Stage) -> None:
+        stage.refuse = {"db2": OSError("refused"), "db3": OSError("refused")}
+        assert await stage.send(query("SELECT 1")) == row("db1")
+        stage.refuse = {}
+        assert await stage.send(query("SELECT 1")) == row("db1")  # both are shunned for a moment
+
+    on_stage(play)
+
+
+def test_nobody_left_is_said_server_by_server() -> None:
+    """The error names each server and why it could not answer."""
+
+    async def play(stage: Stage) -> None:
+        stage.refuse = dict.fromkeys(("db2", "db3"), OSError("refused"))
+        stage.show(server("db2"), server("db3"), primary=None, generation=2)
+        answer = await stage.send(query("SELECT 1"))
+        assert b"db2: refused" in answer
+        assert b"db3: refused" in answer
+
+    on_stage(play)
+
+
+def test_the_sessions_variables_are_brought_along() -> None:
+    """What the primary's tracker reported is set on a replica before its next statement, once."""
+    changed = b"\x00\x0f\x08sql_mode\x05ANSIX"
+
+    def script(name: str, command: bytes) -> bytes | None:
+        if b"SET sql_mode" in command:
+            return ok(2, changed)
+        return by_name(name, command)
+
+    async def play(stage: Stage) -> None:
+        await stage.send(query("SET sql_mode='ANSI'"))
+        for _ in range(4):
+            await stage.send(query("SELECT 1"))
+        brought = [name for name, data in stage.log if b"@@SESSION.sql_mode='ANSIX'" in data]
+        assert sorted(brought) == ["db2", "db3"]
+
+    on_stage(play, script)
+
+
+def test_a_replica_that_is_down_is_left_and_its_reads_run_elsewhere() -> None:
+    """A hung server costs no more than the monitor needs to see it."""
+
+    async def play(stage: Stage) -> None:
+        stage.client.data_received(query("SELECT 1"))
+        await stage.settle()
+        hung = stage.client.current
+        assert hung is not None
+        name = hung.endpoint.server.name
+        other = "db3" if name == "db2" else "db2"
+        stage.script = by_name
+        stage.show(server("db1", Role.PRIMARY), server(name, state=State.DOWN), server(other), generation=2)
+        await stage.settle()
+        assert stage.transport.take() == row(other)
+
+    on_stage(play, lambda name, command: None if b"SELECT" in command else by_name(name, command))
+
+
+GTID = b"3e11fa47-71ca-11e1-9e33-c80aa9429562:23"
+WROTE = b"\x03" + bytes((len(GTID) + 2, 0, len(GTID))) + GTID
+
+
+def test_a_read_after_a_write_waits_for_it() -> None:
+    """A replica that is not known to have the write is asked to wait first, once for each write."""
+
+    def script(name: str, command: bytes) -> bytes | None:
+        if b"UPDATE" in command:
+            return ok(2, WROTE)
+        if b"WAIT_FOR" in command:
+            return row("0")
+        return by_name(name, command)
+
+    async def play(stage: Stage) -> None:
+        await stage.send(query("UPDATE t SET a=1"))
+        answers = {await stage.send(query("SELECT 1")) for _ in range(6)}
+        assert answers == {row("db2"), row("db3")}
+        assert sorted(stage.sent(GTID)) == ["db2", "db3"]
+
+    on_stage(play, script)
+
+
+def test_a_read_whose_write_does_not_arrive_goes_to_the_primary() -> None:
+    """Never stale: after the bounded wait the primary answers."""
+
+    def script(name: str, command: bytes) -> bytes | None:
+        if b"UPDATE" in command:
+            return ok(2, WROTE)
+        if b"WAIT_FOR" in command:
+            return row("1")
+        return by_name(name, command)
+
+    async def play(stage: Stage) -> None:
+        await stage.send(query("UPDATE t SET a=1"))
+        assert await stage.send(query("SELECT 1")) == row("db1")
+
+    on_stage(play, script)
+
+
+def test_a_replica_that_is_known_to_have_the_write_needs_no_wait() -> None:
+    """What the monitor has seen applied spares the round trip."""
+
+    def script(name: str, command: bytes) -> bytes | None:
+        return ok(2, WROTE) if b"UPDATE" in command else by_name(name, command)
+
+    async def play(stage: Stage) -> None:
+        await stage.send(query("UPDATE t SET a=1"))
+        has = GTID.decode().replace(":23", ":1-23")
+        stage.show(
+            server("db1", Role.PRIMARY, executed=has),
+            server("db2", executed=has),
+            server("db3", executed=has),
+            generation=2,
+        )
+        assert await stage.send(query("SELECT 1")) in {row("db2"), row("db3")}
+        assert stage.sent(b"WAIT_FOR") == []
+
+    on_stage(play, script)

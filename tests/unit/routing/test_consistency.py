@@ -1,0 +1,36 @@
+"""Causal positions."""
+
+from rwrouter.model import Flavor
+from rwrouter.routing.consistency import Position, wait_statement
+
+UUID = "3e11fa47-71ca-11e1-9e33-c80aa9429562"
+
+
+def test_a_position_is_the_union_of_what_was_written() -> None:
+    """A server has it when it has each of the writes."""
+    position = Position()
+    assert not position
+    for number in (5, 6, 9):
+        position.add(f"{UUID}:{number}".encode())
+    assert str(position) == f"{UUID}:5-6:9"
+    assert position.covered_by(f"{UUID}:1-9")
+    assert not position.covered_by(f"{UUID}:1-8")
+    assert not position.covered_by("")
+
+
+def test_many_writes_stay_one_set() -> None:
+    """A thousand writes in a row are one interval."""
+    position = Position()
+    for number in range(1, 1001):
+        position.add(f"{UUID}:{number}".encode())
+    assert str(position) == f"{UUID}:1-1000"
+
+
+def test_the_wait_speaks_each_servers_dialect() -> None:
+    """MySQL waits for a set, MariaDB for a position; both give 0 when it is there."""
+    position = Position()
+    position.add(b"0-1-42")
+    assert wait_statement(Flavor.MARIADB, position, 0.5) == b"SELECT MASTER_GTID_WAIT('0-1-42', 0.5)"
+    position = Position()
+    position.add(f"{UUID}:7".encode())
+    assert wait_statement(Flavor.MYSQL, position, 2.0).startswith(b"SELECT WAIT_FOR_EXECUTED_GTID_SET('")

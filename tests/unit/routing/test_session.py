@@ -1,0 +1,123 @@
+"""What a session carries."""
+
+import pytest
+
+from rwrouter.routing.session import Session
+from rwrouter.sql import plans
+
+AUTOCOMMIT, IN_TRANS = 2, 1
+
+
+def variable(name: bytes, value: bytes) -> bytes:
+    """Build a session-state block of one variable."""
+    body = bytes((len(name),)) + name + bytes((len(value),)) + value
+    return b"\x00" + bytes((len(body),)) + body
+
+
+@pytest.mark.parametrize(
+    ("case", "status", "free"),
+    [
+        ("autocommit", AUTOCOMMIT, True),
+        ("a transaction", AUTOCOMMIT | IN_TRANS, False),
+        ("autocommit off", 0, False),
+        ("a read-only transaction", AUTOCOMMIT | IN_TRANS | 0x2000, False),
+        ("flags of one statement", AUTOCOMMIT | 0x20 | 0x800, True),
+    ],
+)
+def test_the_servers_flags_decide(case: str, status: int, free: bool) -> None:
+    """Whether the session is free comes from the status flags, not from the text."""
+    session = Session()
+    session.on_reply(0, status, ())
+    assert session.free is free, case
+
+
+@pytest.mark.parametrize(
+    "effect",
+    [
+        plans.USER_VARIABLE,
+        plans.TEMPORARY_TABLE,
+        plans.NAMED_LOCK,
+        plans.PREPARES,
+        plans.HANDLER_OPENS,
+        plans.ROLE,
+    ],
+)
+def test_what_can_not_be_carried_pins(effect: int) -> None:
+    """It pins until the session is reset."""
+    session = Session()
+    session.on_reply(effect, AUTOCOMMIT, ())
+    assert not session.free
+    session.on_reply(0, AUTOCOMMIT, ())
+    assert not session.free
+    session.reset()
+    assert session.free
+
+
+@pytest.mark.parametrize(
+    ("begin", "end"), [(plans.LOCKS_TABLES, plans.UNLOCKS_TABLES), (plans.XA_BEGINS, plans.XA_ENDS)]
+)
+def test_what_one_statement_ends_is_lifted(begin: int, end: int) -> None:
+    """LOCK TABLES until UNLOCK TABLES, XA START until XA COMMIT."""
+    session = Session()
+    session.on_reply(begin, AUTOCOMMIT, ())
+    assert not session.free
+    session.on_reply(end, AUTOCOMMIT, ())
+    assert session.free
+
+
+def test_variables_are_remembered_and_numbered() -> None:
+    """A change is a new version; the same value again is none."""
+    session = Session()
+    session.on_reply(plans.SETS_VARIABLE, AUTOCOMMIT, [variable(b"time_zone", b"+00:00")])
+    assert session.variables == {b"time_zone": b"+00:00"}
+    version = session.version
+    session.on_reply(plans.SETS_VARIABLE, AUTOCOMMIT, [variable(b"time_zone", b"+00:00")])
+    assert session.version == version
+
+
+def test_modes_that_change_how_sql_is_read() -> None:
+    """ANSI_QUOTES by the tracker, NO_BACKSLASH_ESCAPES by the status flag."""
+    session = Session()
+    session.on_reply(0, AUTOCOMMIT, [variable(b"sql_mode", b"ANSI_QUOTES,STRICT_TRANS_TABLES")])
+    assert session.ansi_quotes
+    session.on_reply(0, AUTOCOMMIT | 0x200, ())
+    assert session.no_backslash_escapes
+    assert session.mode_version == 2
+
+
+def test_serializable_reads_lock() -> None:
+    """They go where the writes go, as long as the level holds."""
+    session = Session()
+    session.on_reply(0, AUTOCOMMIT, [variable(b"transaction_isolation", b"SERIALIZABLE")])
+    assert not session.free
+    session.on_reply(0, AUTOCOMMIT, [variable(b"transaction_isolation", b"REPEATABLE-READ")])
+    assert session.free
+
+
+def test_set_transaction_holds_for_one_transaction() -> None:
+    """It pins from SET TRANSACTION to the end of the next transaction."""
+    session = Session()
+    session.on_reply(plans.NEXT_TRANSACTION, AUTOCOMMIT, ())
+    assert not session.free
+    session.on_reply(plans.BEGINS, AUTOCOMMIT | IN_TRANS, ())
+    session.on_reply(0, AUTOCOMMIT | IN_TRANS, ())
+    assert not session.free
+    session.on_reply(plans.ENDS, AUTOCOMMIT, ())
+    assert session.free
+
+
+def test_writes_are_counted_by_their_gtids() -> None:
+    """MySQL sends a tracker of its own, MariaDB a variable."""
+    gtid = b"3e11fa47-71ca-11e1-9e33-c80aa9429562:23"
+    session = Session()
+    session.on_reply(0, AUTOCOMMIT, [b"\x03" + bytes((len(gtid) + 2, 0, len(gtid))) + gtid])
+    session.on_reply(0, AUTOCOMMIT, [variable(b"last_gtid", b"0-1-7")])
+    session.on_reply(0, AUTOCOMMIT, [variable(b"last_gtid", b"")])
+    assert session.writes == 2
+
+
+def test_an_error_keeps_what_may_have_been_set() -> None:
+    """A lock may have been taken before the statement failed."""
+    session = Session()
+    session.on_error(plans.NAMED_LOCK)
+    assert not session.free
