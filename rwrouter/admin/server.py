@@ -1,0 +1,121 @@
+"""The HTTP side: status as JSON, metrics, health. It reads values of the moment and changes nothing."""
+
+import hmac
+import ipaddress
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from aiohttp import web
+
+from rwrouter.admin.metrics import CONTENT_TYPE, build_metrics
+from rwrouter.admin.status import StatusSource, build_status, trouble
+from rwrouter.errors import ConfigError
+from rwrouter.model import Address
+
+PATHS: Final = {
+    "/v1/status": "servers, workers, listeners, alarms and counters, as JSON",
+    "/metrics": "counters for Prometheus",
+    "/healthz": "200 while the router runs",
+    "/readyz": "200 if a client could be served now, else 503 with the reason",
+}
+OPEN_PATHS: Final = frozenset({"/healthz", "/readyz"})  # for orchestrators, which have no token
+
+_Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class AdminServer:
+    """Serves PATHS. With a *token*, callers show it as "Authorization: Bearer TOKEN"."""
+
+    def __init__(self, source: StatusSource, token: str | None = None) -> None:
+        self._source = source
+        self._token = (token or "").encode()
+        self._runner: web.AppRunner | None = None
+
+    async def start(self, host: str, port: int) -> Address:
+        """Listen on *host*, *port* (0: any free one); return what was bound. Raises ConfigError."""
+
+        @web.middleware  # it marks the function: a bound method can't be marked
+        async def guard(request: web.Request, handler: _Handler) -> web.StreamResponse:
+            return await self._guard(request, handler)
+
+        application = web.Application(middlewares=[guard])
+        application.router.add_get("/", self._index)
+        application.router.add_get("/v1/status", self._status)
+        application.router.add_get("/metrics", self._metrics)
+        application.router.add_get("/healthz", self._healthz)
+        application.router.add_get("/readyz", self._readyz)
+        runner = web.AppRunner(application, access_log=None, handle_signals=False, shutdown_timeout=1.0)
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, host, port).start()
+        except OSError as exc:
+            await runner.cleanup()
+            raise ConfigError(
+                f"admin: can't listen on {Address(host, port)}: {exc.strerror or exc}; "
+                "write another address with --admin HOST:PORT, or --admin '' for none"
+            ) from exc
+        self._runner = runner
+        return Address(host, int(runner.addresses[0][1]))
+
+    async def stop(self) -> None:
+        """Close the listener and the connections. Does nothing if it is not started."""
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+
+    async def _guard(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
+        if request.path not in OPEN_PATHS:
+            if self._token and not self._is_authorised(request):
+                return _refused(401, "show the token as 'Authorization: Bearer TOKEN'")
+            if not self._token and not _names_an_address(request.host):
+                # A web page whose name was made to lead here (DNS rebinding) could read the answers else.
+                return _refused(403, "without a token, ask by address or by localhost")
+        try:
+            response = await handler(request)
+        except web.HTTPException as exc:
+            return _refused(exc.status, f"there are {', '.join(PATHS)}, for GET")
+        response.headers["Cache-Control"] = "no-store"
+        return response
+
+    def _is_authorised(self, request: web.Request) -> bool:
+        kind, _, shown = request.headers.get("Authorization", "").partition(" ")
+        return kind.lower() == "bearer" and hmac.compare_digest(
+            shown.strip().encode(errors="replace"), self._token
+        )
+
+    async def _index(self, _request: web.Request) -> web.Response:
+        return web.json_response(PATHS)
+
+    async def _status(self, _request: web.Request) -> web.Response:
+        return web.json_response(build_status(self._source))
+
+    async def _metrics(self, _request: web.Request) -> web.Response:
+        text = build_metrics(self._source)
+        return web.Response(body=text.encode(), headers={"Content-Type": CONTENT_TYPE})
+
+    async def _healthz(self, _request: web.Request) -> web.Response:
+        return web.json_response({"ok": True})
+
+    async def _readyz(self, request: web.Request) -> web.Response:
+        reason = trouble(self._source)
+        answer: dict[str, object] = {"ready": not reason}
+        if reason and (not self._token or self._is_authorised(request)):
+            answer["reason"] = reason  # it names servers: not for everybody
+        return web.json_response(answer, status=503 if reason else 200)
+
+
+def _refused(status: int, why: str) -> web.Response:
+    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
+    return web.json_response({"error": why}, status=status, headers=headers)
+
+
+def _names_an_address(host: str) -> bool:
+    """Whether a Host header has localhost or a literal address, which no foreign name can stand for."""
+    name = host.partition("]")[0].strip("[") if host.startswith("[") else host.partition(":")[0]
+    if name.lower() == "localhost":
+        return True
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True

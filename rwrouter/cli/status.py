@@ -1,0 +1,153 @@
+"""rwrouter status: what a running router says of itself, as a table or as JSON."""
+
+import json
+import os
+import time
+import urllib.error
+import urllib.request
+from typing import Any, Final
+
+import click
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from rwrouter.config.addresses import parse_admin
+from rwrouter.config.load import ADMIN_TOKEN
+
+TIMEOUT: Final = 5.0  # seconds: the answer comes from memory
+COLOURS: Final = {"up": "green", "lagging": "yellow", "draining": "yellow", "disabled": "dim", "down": "red"}
+
+
+def fetch(admin: str, token: str = "") -> dict[str, Any]:
+    """Return the status of the router whose HTTP side is at *admin*. Raises ClickException."""
+    request = urllib.request.Request(f"http://{admin}/v1/status")
+    if token:
+        request.add_header("Authorization", f"Bearer {token}")
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # never by way of a web proxy
+    try:
+        with opener.open(request, timeout=TIMEOUT) as answer:
+            status = json.loads(answer.read())
+    except urllib.error.HTTPError as exc:
+        with exc:
+            if exc.code == 401:
+                raise click.ClickException(f"{admin} asks for a token: set {ADMIN_TOKEN}") from None
+            raise click.ClickException(
+                f"{admin} answers {exc.code} {exc.reason}: is it a rwrouter?"
+            ) from None
+    except (OSError, ValueError) as exc:
+        why = getattr(exc, "reason", exc)
+        if isinstance(exc, ValueError):
+            raise click.ClickException(f"{admin} answers, but not as a rwrouter does") from None
+        raise click.ClickException(
+            f"no router answers at {admin} ({getattr(why, 'strerror', None) or why}): "
+            "is it running? its address is --admin of `rwrouter run`"
+        ) from None
+    if not isinstance(status, dict) or "servers" not in status:
+        raise click.ClickException(f"{admin} answers, but not as a rwrouter does")
+    return status
+
+
+def lag_text(seconds: float | None, role: str) -> str:
+    """Return a lag as people read it; the primary has none."""
+    if role == "primary":
+        return "-"
+    if seconds is None:
+        return "unknown"
+    return f"{seconds * 1000:.0f} ms" if 0 < seconds < 1 else f"{seconds:g} s"
+
+
+def render(status: dict[str, Any]) -> Group:
+    """Return the status for a terminal."""
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for heading in ("server", "address", "role", "state", "lag", "weight", "statements", "reads", "share"):
+        is_number = heading in ("lag", "weight", "statements", "reads", "share")
+        table.add_column(heading, justify="right" if is_number else "left", no_wrap=True)
+    table.add_column("reason")
+    for server in status["servers"]:
+        share = server["share_of_reads"]
+        table.add_row(
+            server["name"],
+            "" if server["name"] == server["address"] else server["address"],
+            server["role"],
+            Text(server["state"], style=COLOURS.get(server["state"], "")),
+            lag_text(server["lag_seconds"], server["role"]),
+            str(server["weight"]),
+            f"{server['statements']:,}",
+            f"{server['reads']:,}",
+            "-" if share is None else f"{share:.1%}",
+            server["reason"],
+        )
+    ready = sum(worker["ready"] for worker in status["workers"])
+    lines: list[Text | Table] = [
+        Text(
+            f"rwrouter {status['version']}, up {_duration(status['uptime_seconds'])}, "
+            f"{status['clients']:,} clients, {ready} of {len(status['workers'])} workers ready, "
+            f"listening on {', '.join(status['listeners'])}"
+        ),
+        table,
+    ]
+    if status["problem"]:
+        lines.append(Text(f"problem: {status['problem']}", style="bold red"))
+    lines += [Text(f"alarm: {alarm}", style="bold red") for alarm in status["alarms"]]
+    return Group(*lines)
+
+
+@click.command()
+@click.option(
+    "--admin",
+    metavar="HOST:PORT",
+    default="127.0.0.1:6451",
+    show_default=True,
+    help="HTTP side of the router.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the router's own JSON.")
+@click.option("--watch", is_flag=True, help="Look again every second, until Ctrl-C.")
+def status(*, admin: str, as_json: bool, watch: bool) -> None:
+    """Show servers, roles, lag and shares of a running router.
+
+    Exit status: 0 if clients can be served, 1 if not or if no router answers, 2 wrong usage. A token is
+    taken from RWROUTER_ADMIN_TOKEN.
+    """
+    try:
+        admin = str(parse_admin(admin))
+    except ValueError as exc:
+        raise click.UsageError(f"--admin: {exc}") from None
+    token = os.environ.get(ADMIN_TOKEN, "")
+    found = fetch(admin, token)
+    if watch:
+        _watch(found, admin, token, as_json)
+    elif as_json:
+        click.echo(json.dumps(found, indent=2))
+    else:
+        Console().print(render(found))
+    if not found["ready"]:
+        raise click.exceptions.Exit(1)
+
+
+def _watch(found: dict[str, Any], admin: str, token: str, as_json: bool) -> None:
+    """Show the status again and again; as JSON, one object a line."""
+    try:
+        if as_json:
+            while True:
+                click.echo(json.dumps(found))
+                time.sleep(1)
+                found = fetch(admin, token)
+        with Live(render(found), auto_refresh=False) as live:
+            while True:
+                time.sleep(1)
+                live.update(render(fetch(admin, token)), refresh=True)
+    except KeyboardInterrupt:
+        return
+
+
+def _duration(seconds: float) -> str:
+    minutes, seconds = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    if days:
+        return f"{days} d {hours} h"
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {seconds} s" if minutes else f"{seconds} s"

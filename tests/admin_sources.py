@@ -1,0 +1,49 @@
+"""A source of status that tests fill in; its methods are documented where they are promised."""
+# ruff: noqa: D102
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from rwrouter.admin.status import Worker
+from rwrouter.counters import ServerCounters, WorkerCounters
+from rwrouter.model import Address, Lag, Role, Server, Snapshot, State
+
+SERVERS = (
+    Server("db1", Address("10.0.0.1", 3306), Role.PRIMARY, State.UP, "", Lag(None, "is the primary"), 1),
+    Server("db2", Address("10.0.0.2", 3306), Role.REPLICA, State.UP, "", Lag(0.25, "heartbeat")),
+    Server("db3", Address("::1", 3306), Role.REPLICA, State.DOWN, 'said "no"', Lag(None, "does not answer")),
+)
+
+
+@dataclass
+class FixedSource:
+    """Says what it was made with."""
+
+    seen: Snapshot = field(
+        default_factory=lambda: Snapshot(generation=7, servers=SERVERS, primary="db1", problem="")
+    )
+    processes: Sequence[Worker] = (
+        Worker(0, 100, is_ready=True, counters=WorkerCounters(clients=2, statements=10, bytes_in=5)),
+        Worker(1, None, is_ready=False, counters=WorkerCounters(clients=1, statements=1)),
+    )
+    counted: Mapping[str, ServerCounters] = field(
+        default_factory=lambda: {
+            "db1": ServerCounters(reads=1),
+            "db2": ServerCounters(reads=3, connections=4),
+        }
+    )
+
+    def snapshot(self) -> Snapshot:
+        return self.seen
+
+    def workers(self) -> Sequence[Worker]:
+        return self.processes
+
+    def server_counters(self) -> Mapping[str, ServerCounters]:
+        return self.counted
+
+    def listeners(self) -> Sequence[str]:
+        return ["127.0.0.1:6450"]
+
+    def uptime(self) -> float:
+        return 12.5
