@@ -5,8 +5,8 @@ What the best source at hand says, and a proof against it:
     commit timestamps      performance_schema, if it may be read: age of the oldest transaction not yet
                            applied, to the millisecond; the clocks' difference is taken out
     Seconds_Behind_Source  whole seconds, always there; blind to what the receiver has not fetched
-    GTID positions         what the primary had when it was last asked, and this server has not: a lower bound
-                           that none of the others can hide, as fine as the probing interval
+    GTID positions         since when the primary has had what this server has not: a lower bound that none of
+                           the others can hide, as fine as the probing interval
 
 A stopped applier has no lag that one could trust: it is unknown, never 0. A receiver that has lost its source
 leaves the last lag growing with the clock, for that is its upper bound; while the source itself does not
@@ -106,31 +106,33 @@ class LagMeter:
 
 
 def _best(until: float, evidence: Evidence) -> Lag:
-    found = _from_commits(evidence.applier, evidence.skew)
-    if found is None and evidence.channels:
-        found = _from_status(evidence.channels)
-    if not evidence.has_positions:
-        return found or Lag(None, "neither Seconds_Behind_Source nor GTIDs tell it")
-    since = evidence.missing_since
-    proved = Lag(0.0 if since is None else max(0.0, until - since), "GTID positions")
-    if found is None or (found.seconds or 0.0) < (proved.seconds or 0.0):
-        return proved
-    return found
+    found = []
+    commits = _from_commits(evidence.applier, evidence.skew)
+    if commits is not None:
+        found.append(commits)
+    if commits is None or not all(one.is_exact for one in evidence.applier):
+        status = _from_status(evidence.channels)
+        found += [] if status is None else [status]
+    if evidence.has_positions:
+        since = evidence.missing_since
+        found.append(Lag(0.0 if since is None else max(0.0, until - since), "GTID positions"))
+    if not found:
+        return Lag(None, "neither Seconds_Behind_Source nor GTIDs tell it")
+    return max(
+        found, key=lambda lag: lag.seconds or 0.0
+    )  # each is a lower bound; the first of equals is best
 
 
 def _from_commits(applier: Sequence[Applier], skew: float) -> Lag | None:
-    worst = 0.0
-    for one in applier:
-        if one.oldest is not None:
-            worst = max(worst, one.now - skew - one.oldest)
-        elif not one.is_caught_up:
-            return None  # between two transactions: the next look will tell
-    return Lag(round(worst, 3), "commit timestamps") if applier else None
+    if not applier:
+        return None
+    ages = [one.now - skew - one.oldest for one in applier if one.oldest is not None]
+    return Lag(round(max(0.0, *ages, 0.0), 3), "commit timestamps")
 
 
 def _from_status(channels: Sequence[Channel]) -> Lag | None:
     behind = [channel.behind for channel in channels if channel.behind is not None]
-    if len(behind) < len(channels):
+    if len(behind) < len(channels) or not behind:
         return None
     return Lag(max(behind), "Seconds_Behind_Source")
 

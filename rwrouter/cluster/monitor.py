@@ -240,7 +240,7 @@ class Monitor:
             members = probes.read_group(_rows(answer, Topic.GROUP))
         executed = GtidSet.parse(facts.executed)
         channels = probes.read_channels(_rows(answer, Topic.REPLICATION))
-        applier = probes.read_applier(_rows(answer, Topic.APPLIER))
+        applier = probes.read_applier(_rows(answer, Topic.APPLIER), executed)
         self._take_slow(one, now, answer, facts.flavor)
         one.greeted, one.executed, one.applier = answer.greeted, executed, applier
         one.offset = facts.now - now

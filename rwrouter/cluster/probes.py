@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
+from rwrouter.cluster.gtid import GtidSet
 from rwrouter.model import Flavor
 
 Row = Mapping[str, object]
@@ -97,16 +98,14 @@ _FACTS: Final = {
     ),
 }
 _APPLIER: Final = (
-    "SELECT UNIX_TIMESTAMP(NOW(6)) AS now, q.CHANNEL_NAME AS channel, "
-    "q.LAST_QUEUED_TRANSACTION AS queued, "
-    "UNIX_TIMESTAMP(MAX(w.LAST_APPLIED_TRANSACTION_ORIGINAL_COMMIT_TIMESTAMP)) AS applied_at, "
-    "GROUP_CONCAT(w.LAST_APPLIED_TRANSACTION) AS applied, "
+    "SELECT UNIX_TIMESTAMP(NOW(6)) AS now, q.CHANNEL_NAME AS channel, q.LAST_QUEUED_TRANSACTION AS queued, "
+    "UNIX_TIMESTAMP(NULLIF(q.LAST_QUEUED_TRANSACTION_ORIGINAL_COMMIT_TIMESTAMP, 0)) AS queued_at, "
     "UNIX_TIMESTAMP(MIN(NULLIF(w.APPLYING_TRANSACTION_ORIGINAL_COMMIT_TIMESTAMP, 0))) AS applying_since, "
     "UNIX_TIMESTAMP(MIN(NULLIF(c.PROCESSING_TRANSACTION_ORIGINAL_COMMIT_TIMESTAMP, 0))) AS waiting_since "
     "FROM performance_schema.replication_connection_status q "
     "JOIN performance_schema.replication_applier_status_by_worker w USING (CHANNEL_NAME) "
     "LEFT JOIN performance_schema.replication_applier_status_by_coordinator c USING (CHANNEL_NAME) "
-    "WHERE q.CHANNEL_NAME <> 'group_replication_recovery' GROUP BY q.CHANNEL_NAME, q.LAST_QUEUED_TRANSACTION"
+    "WHERE q.CHANNEL_NAME <> 'group_replication_recovery' GROUP BY channel, queued, queued_at"
 )
 _GROUP: Final = (
     "SELECT MEMBER_ID AS uuid, MEMBER_HOST AS host, MEMBER_PORT AS port, MEMBER_STATE AS state, "
@@ -246,26 +245,28 @@ class Applier:
 
     channel: str
     now: float  # the replica's clock, when it answered
-    oldest: float | None  # the source's clock, when the oldest transaction not yet applied was committed
-    is_caught_up: bool  # what was received last has been applied
+    oldest: (
+        float | None
+    )  # the source's clock, when a transaction was committed that is not applied; None: none
+    is_exact: bool  # whether that is the oldest one; else it is the newest, and the lag at least so long
 
 
-def read_applier(rows: Sequence[Row]) -> tuple[Applier, ...]:
-    """Read the answer to APPLIER. Raises ValueError if a column is missing."""
+def read_applier(rows: Sequence[Row], executed: GtidSet) -> tuple[Applier, ...]:
+    """Read the answer to APPLIER, of a server that has *executed* this. Raises ValueError.
+
+    Coordinator and workers name what they work at, but nothing while SOURCE_DELAY makes them wait, and
+    forget what they applied when they are restarted (seen on 9.7.4). So whether all is applied that was
+    received is told by the GTID received last.
+    """
     try:
         found = []
         for row in rows:
-            times = [_float(row[name]) for name in ("applying_since", "waiting_since")]
-            oldest = min((time for time in times if time), default=None)
+            times = [time for name in ("applying_since", "waiting_since") if (time := _float(row[name]))]
             queued = str(row["queued"] or "")
+            is_caught_up = not queued or (":" in queued and executed.contains(GtidSet.parse(queued)))
+            oldest = min(times) if times else (None if is_caught_up else _float(row["queued_at"]) or None)
             found.append(
-                Applier(
-                    channel=str(row["channel"] or ""),
-                    now=_float(row["now"]),
-                    oldest=oldest,
-                    is_caught_up=oldest is None
-                    and (not queued or queued in str(row["applied"] or "").split(",")),
-                )
+                Applier(str(row["channel"] or ""), _float(row["now"]), oldest, bool(times) or is_caught_up)
             )
         return tuple(found)
     except KeyError as exc:

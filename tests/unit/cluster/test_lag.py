@@ -68,18 +68,23 @@ def upto(number: int) -> GtidSet:
         ),
         (
             "to the millisecond, with the clocks' difference taken out",
-            Evidence((GOOD,), applier=(Applier("", 1100.0, 1049.750, is_caught_up=False),), skew=50.0),
+            Evidence((GOOD,), applier=(Applier("", 1100.0, 1049.750, is_exact=True),), skew=50.0),
             Lag(0.25, "commit timestamps"),
         ),
         (
             "all that was received is applied",
-            Evidence((GOOD,), applier=(Applier("", 1100.0, None, is_caught_up=True),)),
+            Evidence((GOOD,), applier=(Applier("", 1100.0, None, is_exact=True),)),
             Lag(0.0, "commit timestamps"),
         ),
         (
-            "between two transactions the status tells it",
-            Evidence((replace(GOOD, behind=2.0),), applier=(Applier("", 1100.0, None, is_caught_up=False),)),
+            "waiting: the newest that was received is a lower bound",
+            Evidence((replace(GOOD, behind=2.0),), applier=(Applier("", 1100.0, 1099.0, is_exact=False),)),
             Lag(2.0, "Seconds_Behind_Source"),
+        ),
+        (
+            "and the status is one too",
+            Evidence((replace(GOOD, behind=2.0),), applier=(Applier("", 1100.0, 1097.5, is_exact=False),)),
+            Lag(2.5, "commit timestamps"),
         ),
     ],
 )

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import pytest
 
+from rwrouter.cluster.gtid import GtidSet
 from rwrouter.cluster.probes import (
     NEEDED,
     Applier,
@@ -138,26 +139,30 @@ def test_a_status_without_its_columns_is_refused() -> None:
     with pytest.raises(ValueError, match="Seconds_Behind_Source"):
         read_channels([{"Source_Host": "db1"}])
     with pytest.raises(ValueError, match="applying_since"):
-        read_applier([{}])
+        read_applier([{}], GtidSet())
     with pytest.raises(ValueError, match="uuid"):
         read_group([{}])
 
 
+A = "3e11fa47-71ca-11e1-9e33-c80aa9429562"
+
+
 @pytest.mark.parametrize(
-    ("case", "row", "oldest", "is_caught_up"),
+    ("case", "row", "oldest", "is_exact"),
     [
-        ("idle", {"queued": "a:5", "applied": "a:4,a:5"}, None, True),
-        ("nothing ever came", {"queued": "", "applied": None}, None, True),
-        ("applying", {"queued": "a:5", "applied": "a:4", "applying_since": "90.5"}, 90.5, False),
-        ("waiting for SOURCE_DELAY", {"queued": "a:5", "applied": "a:3", "waiting_since": "80"}, 80.0, False),
-        ("the older of both", {"queued": "a:5", "applying_since": "70", "waiting_since": "80"}, 70.0, False),
-        ("between two", {"queued": "a:5", "applied": "a:4"}, None, False),
+        ("idle", {"queued": f"{A}:4", "queued_at": "50"}, None, True),
+        ("nothing ever came", {"queued": "", "queued_at": None}, None, True),
+        ("applying", {"queued": f"{A}:7", "queued_at": "99", "applying_since": "90.5"}, 90.5, True),
+        ("the coordinator holds an older one", {"applying_since": "70", "waiting_since": "60"}, 60.0, True),
+        ("waiting for SOURCE_DELAY", {"queued": f"{A}:5", "queued_at": "80"}, 80.0, False),
+        ("no GTIDs", {"queued": "ANONYMOUS", "queued_at": "80"}, 80.0, False),
     ],
 )
-def test_appliers(case: str, row: dict[str, object], oldest: float | None, is_caught_up: bool) -> None:
-    """The oldest transaction that is being applied, or waits, tells the lag."""
-    full = {"channel": "", "now": "100", "applied": "", "applying_since": None, "waiting_since": None} | row
-    assert read_applier([full]) == (Applier("", 100.0, oldest, is_caught_up),), case
+def test_appliers(case: str, row: dict[str, object], oldest: float | None, is_exact: bool) -> None:
+    """The oldest transaction that is worked at tells the lag; else the newest not applied bounds it."""
+    nothing: dict[str, object] = {"queued": "", "applying_since": None, "waiting_since": None}
+    full = {"channel": "", "now": "100"} | nothing | row
+    assert read_applier([full], GtidSet.parse(f"{A}:1-4")) == (Applier("", 100.0, oldest, is_exact),), case
 
 
 def test_groups_routines_and_rights() -> None:
