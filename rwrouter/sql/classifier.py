@@ -201,9 +201,12 @@ class Classifier:
             return plan
         self.counters.shape_misses += 1
         if self._digester.is_clean(shape):
-            plan = self._plan_of_folded(shape)
-            self._shapes.put(shape, plan)
-            return plan
+            return self._plan_of_clean(shape)
+        rest = self._digester.uncommented(sql)
+        if rest is not None:
+            shape = self._substitute(b"?", rest)
+            if self._digester.is_clean(shape):
+                return self._plan_of_clean(shape)
         folded = self._digester.fold(sql)
         if folded is None:
             self.counters.not_understood += 1
@@ -213,6 +216,13 @@ class Classifier:
         if plan is None:
             plan = self._plan_of_folded(folded)
             self._digests.put(folded, plan)
+        return plan
+
+    def _plan_of_clean(self, shape: bytes) -> Plan:
+        plan = self._shapes.get(shape)
+        if plan is None:
+            plan = self._plan_of_folded(shape)
+            self._shapes.put(shape, plan)
         return plan
 
     def _plan_of_folded(self, folded: bytes) -> Plan:

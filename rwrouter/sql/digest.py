@@ -114,6 +114,26 @@ class Digester:
         """Whether *shape* came from a statement that needs no second pass."""
         return self._dirty(shape) is None
 
+    def uncommented(self, sql: bytes) -> bytes | None:
+        """Return *sql* without the plain comment at its start or end, None where there is none.
+
+        Object mappers mark each statement so; reading on behind the comment is cheaper than folding. What is
+        cut off at the end is a comment only if the rest is clean: then it does not stand in a string.
+        """
+        if sql.startswith(b"/*"):
+            end = sql.find(b"*/", 2) + 2
+            comment, rest = sql[:end], sql[end:]
+        elif sql.endswith(b"*/"):
+            start = sql.rfind(b"/*")
+            comment, rest = sql[start:], sql[:start]
+        else:
+            return None
+        if len(comment) < 4 or comment.find(b"*/", 2) != len(comment) - 2 or b"\x00" in comment:
+            return None
+        if comment[2:3] in {b"!", b"+"} or comment[2:4] == b"M!" or hints.normalise(comment[2:-2]):
+            return None
+        return rest
+
     def fold(self, sql: bytes) -> bytes | None:
         """Return *sql* with literals folded, comments dropped and hints normalised.
 

@@ -14,7 +14,7 @@ from sqlparse.lexer import Lexer
 
 from rwrouter.sql.words import KEYWORDS
 
-LIMIT: Final = 20_000  # tokens of one statement; more is not read
+LIMIT: Final = 8_000  # tokens of one statement; more is not read
 
 WORD: Final = "word"  # a keyword or a name without quotes
 NAME: Final = "name"  # a name in quotes
