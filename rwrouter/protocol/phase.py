@@ -14,7 +14,8 @@
 
 A state says whose turn it is; `TABLE` is the same for both sides, and what is not in it breaks the protocol.
 COM_CHANGE_USER enters the same table at COMMAND. Outside of it: TLS itself (tls.py, put on by whoever gets
-StartTls), and whether a login is accepted, which `accept` and `reject` tell. The machines: handshake.py.
+StartTls), and whether a login is accepted, which `accept` and `reject` tell. The machines:
+server_handshake.py and client_handshake.py.
 
 Their verbs: `receive`, `receive_eof`, `next_event`, `data_to_send`, `state`. Bad input raises nothing: the
 state becomes FAILED, `error` holds what to answer, and the server's side has its ERR packet ready to send.
@@ -28,12 +29,27 @@ from typing import Final
 
 from rwrouter.errors import HandshakeError, PacketTooLarge, RouterError
 from rwrouter.model import Flavor
+from rwrouter.protocol import flags
 from rwrouter.protocol.auth import NATIVE, Secret
 from rwrouter.protocol.framing import Packet, PacketReader, frame
 from rwrouter.protocol.wire import Malformed
 
 MAX_PACKET: Final = 2**17  # bytes of one packet: connection attributes may take 2^16 of them
 MAX_REST: Final = 2**20  # bytes that a client may send ahead of our verdict
+
+OWN: Final = (  # capabilities of the connection phase: the router's own, whatever the servers have
+    flags.CLIENT_PROTOCOL_41
+    | flags.CLIENT_SECURE_CONNECTION
+    | flags.CLIENT_PLUGIN_AUTH
+    | flags.CLIENT_PLUGIN_AUTH_LENENC
+    | flags.CLIENT_CONNECT_WITH_DB
+    | flags.CLIENT_CONNECT_ATTRS
+)
+
+FAST_AUTH_OK: Final = b"\x03"  # caching_sha2_password, in AuthMoreData: the proof was right
+FULL_AUTH_DUE: Final = b"\x04"  # ... the password itself is needed
+KEY_WANTED: Final = b"\x02"  # ... from the client: send the public key
+SHA256_KEY_WANTED: Final = b"\x01"  # the same in sha256_password
 
 
 class State(StrEnum):
