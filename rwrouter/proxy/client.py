@@ -8,6 +8,7 @@ write to wait for, a read to run again) is in pairing.py.
 import asyncio
 import logging
 from collections.abc import Coroutine
+from struct import Struct
 from typing import TYPE_CHECKING, Any, Final
 
 from rwrouter.errors import BackendLost, ClientProtocolError, RouterError, ShuttingDown
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
 log = logging.getLogger("rwrouter.client")
 
 REPLICA: Final = Target.REPLICA
+
+_unpack: Final = Struct("<IB").unpack_from  # length and sequence id in one int, command
 
 WATCHED: Final = (
     SERVER_STATUS_IN_TRANS
@@ -126,29 +129,24 @@ class ClientConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Take bytes of the client: as a rule one whole statement."""
-        if (
-            self._busy
-            or self._inbox
-            or len(data) < 5
-            or data[4] != COM_QUERY
-            or data[3]
-            or data[0] | data[1] << 8 | data[2] << 16 != len(data) - 4
-            or self._attributes
-        ):
+        if self._busy or self._inbox or len(data) < 5:
             self._queue(data)
             return
-        self._query(data, self._plan_of(data[5:]))
+        header, command = _unpack(data)
+        if command == COM_QUERY and header == len(data) - 4 and not self._attributes:  # sequence id 0, too
+            self._query(data, self._plan_of(data[5:]))
+        else:
+            self._queue(data)
 
     def _query(self, data: bytes, plan: Plan) -> None:
         """Run a COM_QUERY that is here whole."""
         session = self.session
         backend: BackendConnection | None
         if session.free:
-            if plan.target is REPLICA and plan.hint is None and self.consistency != "primary":
-                endpoint = self._routes.readers.pick()
-            else:
+            if plan.target is not REPLICA or plan.hint is not None or self.consistency == "primary":
                 self._run(data, plan)
                 return
+            endpoint = self._routes.readers.pick()
             if endpoint is None:
                 self._run(data, plan)
                 return

@@ -5,7 +5,8 @@ hundred. "Smooth" spreads the turns of a server over the cycle instead of giving
 weight to its server's credit, and the one with the most credit pays the sum of all.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import cycle
 from math import gcd
 from typing import Final, Generic, TypeVar
 
@@ -39,24 +40,14 @@ def lay_out(weights: Sequence[int]) -> list[int]:
 class RoundRobin(Generic[T]):
     """Gives its members in turn, each as often as its weight says."""
 
-    __slots__ = ("_at", "_turns", "laid_out")
+    __slots__ = ("_turns", "laid_out", "pick")
 
     def __init__(self, members: Sequence[tuple[T, int]] = ()) -> None:
         self.laid_out = list(members)
         self._turns = [members[index][0] for index in lay_out([weight for _, weight in members])]
-        self._at = 0
-
-    def pick(self) -> T | None:
+        # A bound method of an iterator in C: this runs once per read.
+        self.pick: Callable[[], T | None] = cycle(self._turns or [None]).__next__
         """Return the next member; None where there is none."""
-        at = self._at
-        try:
-            member = self._turns[at]
-        except IndexError:
-            if not self._turns:
-                return None
-            at, member = 0, self._turns[0]
-        self._at = at + 1
-        return member
 
     def pick_if(self, fit: "frozenset[T] | set[T]") -> T | None:
         """Return the next member that is in *fit*; None where there is none."""
