@@ -14,17 +14,23 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import uvloop
 
+from rwrouter.admin.server import AdminServer
+from rwrouter.admin.status import Worker
+from rwrouter.config.addresses import parse_admin
 from rwrouter.config.certificate import ensure_certificate
 from rwrouter.config.model import Settings, TlsMode
+from rwrouter.counters import ServerCounters
 from rwrouter.errors import ConfigError
 from rwrouter.model import Snapshot
-from rwrouter.process import listeners, logs
+from rwrouter.process import logs
 from rwrouter.process.channel import Channel, Drain, Kill, Nudge, Ready, Topology
+from rwrouter.process.listeners import bind, name_of
 from rwrouter.process.monitoring import Monitoring
 from rwrouter.process.scoreboard import Scoreboard
 from rwrouter.process.worker import Start
@@ -55,7 +61,7 @@ class Master:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.snapshot = Snapshot()
+        self._snapshot = Snapshot()
         self.started = time.monotonic()
         count = settings.workers
         self.count = (os.cpu_count() or 1) if count == "auto" else count
@@ -70,7 +76,7 @@ class Master:
 
     def bind(self) -> None:
         """Bind all listeners. Raises ConfigError."""
-        self._sockets = [listeners.bind(listen, self.count) for listen in self.settings.listen]
+        self._sockets = [bind(listen, self.count) for listen in self.settings.listen]
 
     async def run(self) -> int:
         """Serve until SIGTERM or SIGINT; return the exit status."""
@@ -84,8 +90,8 @@ class Master:
         admin = await self._start_admin()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._seen.wait(), FIRST_LOOK_SECONDS)
-        if self.snapshot.problem:
-            log.warning('event=no_server reason="%s"', self.snapshot.problem)
+        if self._snapshot.problem:
+            log.warning('event=no_server reason="%s"', self._snapshot.problem)
         for worker in self._workers:
             await self._spawn(worker)
         await self._stopping.wait()
@@ -107,7 +113,7 @@ class Master:
     # -- topology
 
     def _on_snapshot(self, snapshot: Snapshot) -> None:
-        self.snapshot = snapshot
+        self._snapshot = snapshot
         for server in snapshot.servers:
             self.indexes.setdefault(server.name, len(self.indexes))
         if snapshot.primary is not None:
@@ -145,14 +151,14 @@ class Master:
         worker.channel = await Channel.open(
             ours, lambda message: self._on_message(worker, message), lambda: self._on_exit(worker)
         )
-        worker.channel.send(Topology(self.snapshot, self.indexes))
+        worker.channel.send(Topology(self._snapshot, self.indexes))
 
     def _on_message(self, worker: WorkerProcess, message: Any) -> None:
         if isinstance(message, Ready):
             worker.is_ready = True
             if all(other.is_ready for other in self._workers):
                 for copies in self._sockets:
-                    log.info("event=ready listening on %s", listeners.name_of(copies[0]))
+                    log.info("event=ready listening on %s", name_of(copies[0]))
         elif isinstance(message, Nudge):
             if message.failed:
                 self._monitoring.failed(message.server, message.why)
@@ -175,6 +181,7 @@ class Master:
         process = worker.process
         status = await asyncio.to_thread(process.wait) if process is not None else None
         log.error("event=worker_died index=%d status=%s", worker.index, status)
+        self.scoreboard.retire(worker.index)
         if time.monotonic() - worker.started < RESPAWN_SECONDS:
             await asyncio.sleep(RESPAWN_SECONDS)
         if not self._stopping.is_set():
@@ -195,8 +202,42 @@ class Master:
 
     # -- admin
 
-    async def _start_admin(self) -> Any:
-        return None
+    async def _start_admin(self) -> AdminServer | None:
+        if not self.settings.admin:
+            return None
+        place = parse_admin(self.settings.admin)
+        server = AdminServer(self, self.settings.admin_token.get_secret_value() or None)
+        bound = await server.start(place.host, place.port)
+        log.info("event=admin admin on %s", bound)
+        return server
+
+    def snapshot(self) -> Snapshot:
+        """Return the topology as the monitor saw it last."""
+        return self._snapshot
+
+    def workers(self) -> Sequence[Worker]:
+        """Return all workers."""
+        return [
+            Worker(
+                each.index,
+                each.process.pid if each.process is not None else None,
+                each.is_ready,
+                self.scoreboard.worker(each.index),
+            )
+            for each in self._workers
+        ]
+
+    def server_counters(self) -> Mapping[str, ServerCounters]:
+        """Return the counts of each server that has a row."""
+        return {name: self.scoreboard.server(row) for name, row in self.indexes.items()}
+
+    def listeners(self) -> Sequence[str]:
+        """Return where clients connect."""
+        return [name_of(copies[0]) for copies in self._sockets]
+
+    def uptime(self) -> float:
+        """Return for how many seconds the router has run."""
+        return time.monotonic() - self.started
 
 
 def _certificate(settings: Settings) -> tuple[str, str]:

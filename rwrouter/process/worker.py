@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import uvloop
 
 from rwrouter.config.model import Settings, TlsMode
+from rwrouter.counters import ServerCounters, server_values, sum_of_workers
 from rwrouter.process import logs
 from rwrouter.process.channel import Channel, Drain, Kill, Nudge, Ready, Topology
 from rwrouter.process.scoreboard import Scoreboard
@@ -56,6 +57,7 @@ class Worker:
         self._drain_timeout = 0.0
         settings = start.settings
         self._slot: Slot = Scoreboard.attach(start.scoreboard).slot(start.index)
+        self._before = self._slot.resumed()
         self._indexes: dict[str, int] = {}
         servers = settings.server_tls
         client_tls = None
@@ -142,7 +144,13 @@ class Worker:
             self._flush()
 
     def _flush(self) -> None:
-        self._slot.write(self.gateway.totals(), self.gateway.totals_by_server(self._indexes))
+        worker, servers = self._before  # of the worker that had this slot before: totals never fall
+        now = self.gateway.totals_by_server(self._indexes)
+        rows = [
+            ServerCounters(*map(sum, zip(server_values(old), server_values(new), strict=True)))
+            for old, new in zip(servers, now, strict=False)
+        ]
+        self._slot.write(sum_of_workers([worker, self.gateway.totals()]), rows)
 
 
 def _receive_start(sock: socket.socket) -> Start:
