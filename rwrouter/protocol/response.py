@@ -96,6 +96,7 @@ class Reply:
         "insert_id",
         "prepared",
         "state",
+        "statement_number",
         "status",
         "warnings",
     )
@@ -111,6 +112,9 @@ class Reply:
         self.error: bytes | None = None  # payload of the ERR that ended the reply
         self.changes: list[bytes] = []  # session-state blocks of the reply's OK packets, raw
         self.failure = ""  # what is wrong, once FAILED
+        self.statement_number = (
+            0  # the router's id, put in the place of the server's in COM_STMT_PREPARE's reply
+        )
         self.prepared: tuple[int, int, int] | None = None  # statement id, columns, parameters
         self._used = False  # something is left of the reply before
         self._reset()
@@ -245,6 +249,9 @@ class Reply:
                 parameters = int.from_bytes(payload[7:9], "little")
                 self.prepared = (int.from_bytes(payload[1:5], "little"), columns, parameters)
                 self._groups = [count for count in (columns, parameters) if count]
+                if self.statement_number:
+                    changed += data[start : pos + 5] + self.statement_number.to_bytes(4, "little")
+                    start = pos + 9
                 pos = after
                 if not self._groups:
                     state = DONE

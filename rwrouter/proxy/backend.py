@@ -4,10 +4,11 @@ import asyncio
 from typing import Protocol, cast
 
 from rwrouter.errors import BackendLost
-from rwrouter.protocol.flags import COM_QUERY, COM_QUIT
+from rwrouter.protocol.flags import CLIENT_QUERY_ATTRIBUTES, COM_QUERY, COM_QUIT
 from rwrouter.protocol.framing import frame
 from rwrouter.protocol.response import DONE, FAILED, LOCAL_INFILE, Reply
 from rwrouter.proxy.servers import Endpoint
+from rwrouter.routing.prepared import PreparedHere
 
 
 class Borrower(Protocol):
@@ -42,12 +43,14 @@ class BackendConnection(asyncio.Protocol):
     __slots__ = (
         "_asked",
         "_collected",
+        "_query_head",
         "borrower",
         "busy",
         "closed",
         "connection_id",
         "endpoint",
         "full",
+        "prepared",
         "reached",
         "reply",
         "schema",
@@ -62,6 +65,10 @@ class BackendConnection(asyncio.Protocol):
     ) -> None:
         self.endpoint = endpoint
         self.connection_id = connection_id  # the server's own number for it
+        # With query attributes agreed, a COM_QUERY says how many it has before its text: none.
+        self._query_head = bytes(
+            (COM_QUERY, 0, 1) if capabilities & CLIENT_QUERY_ATTRIBUTES else (COM_QUERY,)
+        )
         self.reply = Reply(capabilities, client_tracks=client_tracks)
         self.borrower: Borrower | None = None
         self.busy = False  # a reply is expected
@@ -70,6 +77,7 @@ class BackendConnection(asyncio.Protocol):
         self.version = -1
         self.reached = 0  # writes of the session that this server is known to have
         self.variables: dict[bytes, bytes] = {}
+        self.prepared = PreparedHere()
         self.schema = schema
         self.tracks = False  # its state trackers have been switched on
         self._asked: asyncio.Future[bytes] | None = None  # a reply that the router itself waits for
@@ -102,7 +110,7 @@ class BackendConnection(asyncio.Protocol):
 
     async def query(self, sql: bytes) -> bytes:
         """Run a statement of the router's own; return the raw reply. `reply.error` tells whether it failed."""
-        return await self.ask(bytes((COM_QUERY,)) + sql)
+        return await self.ask(self._query_head + sql)
 
     def close(self) -> None:
         """Say goodbye, unless a reply is still to come: then just hang up."""

@@ -18,21 +18,27 @@ from rwrouter.protocol.flags import (
     COM_QUERY,
     COM_QUIT,
     COM_STMT_CLOSE,
+    COM_STMT_EXECUTE,
+    COM_STMT_FETCH,
+    COM_STMT_PREPARE,
+    COM_STMT_RESET,
     COM_STMT_SEND_LONG_DATA,
     SERVER_STATUS_AUTOCOMMIT,
+    SERVER_STATUS_CURSOR_EXISTS,
     SERVER_STATUS_IN_TRANS,
     SERVER_STATUS_IN_TRANS_READONLY,
     SERVER_STATUS_NO_BACKSLASH_ESCAPES,
 )
 from rwrouter.protocol.handshake import Login
 from rwrouter.protocol.packets import build_error
-from rwrouter.protocol.statements import sql_of_query
+from rwrouter.protocol.statements import sql_of_query, translate
 from rwrouter.protocol.upload import Upload
-from rwrouter.proxy import pairing
+from rwrouter.proxy import executing, pairing
 from rwrouter.proxy.backend import BackendConnection
 from rwrouter.proxy.dial import Account
 from rwrouter.proxy.servers import Endpoint
 from rwrouter.routing.decision import Where, decide
+from rwrouter.routing.prepared import PlannedStatement, StatementBook
 from rwrouter.routing.session import Session
 from rwrouter.sql.plans import ENDS, MAY_WRITE, WRITES, Plan, Target
 
@@ -75,6 +81,9 @@ STATEMENT: Final = Plan(Target.PRIMARY, "commands other than COM_QUERY run on th
 UNREAD: Final = Plan(Target.PRIMARY, "a statement with attributes that could not be read")
 
 _NO_REPLY: Final = frozenset({COM_STMT_CLOSE, COM_STMT_SEND_LONG_DATA})
+_NEEDS_PREPARED: Final = frozenset(
+    {COM_STMT_EXECUTE, COM_STMT_FETCH, COM_STMT_RESET, COM_STMT_SEND_LONG_DATA}
+)
 
 
 class ClientConnection(asyncio.Protocol):
@@ -101,6 +110,9 @@ class ClientConnection(asyncio.Protocol):
         self.session = Session(backend.schema)
         self.consistency = pairing.consistency_of(gateway, login.user)
         self.backends: dict[Endpoint, BackendConnection] = {backend.endpoint: backend}
+        self.statements = StatementBook()
+        self.statement: PlannedStatement | None = None  # of the COM_STMT_* command that runs
+        self.cursors: dict[PlannedStatement, BackendConnection] = {}  # where each is open
         self.home: BackendConnection | None = None  # where the session is tied to while it is not free
         self.last: BackendConnection = backend  # of the statement before
         self.current: BackendConnection | None = None  # of the statement that runs
@@ -119,7 +131,7 @@ class ClientConnection(asyncio.Protocol):
         self._write = transport.write
         self._routes = gateway.routes
         self._counters = gateway.counters
-        self._attributes = bool(login.capabilities & CLIENT_QUERY_ATTRIBUTES)
+        self.has_attributes = bool(login.capabilities & CLIENT_QUERY_ATTRIBUTES)
         self._mode_version = -1
         self._follow_mode()
         backend.borrower = self
@@ -133,8 +145,12 @@ class ClientConnection(asyncio.Protocol):
             self._queue(data)
             return
         header, command = _unpack(data)
-        if command == COM_QUERY and header == len(data) - 4 and not self._attributes:  # sequence id 0, too
-            self._query(data, self._plan_of(data[5:]))
+        if header != len(data) - 4:  # its sequence id is 0, too
+            self._queue(data)
+        elif command == COM_QUERY and not self.has_attributes:
+            self._query(data, self.plan_of(data[5:]))
+        elif command == COM_STMT_EXECUTE:
+            self._execute(data)
         else:
             self._queue(data)
 
@@ -144,22 +160,22 @@ class ClientConnection(asyncio.Protocol):
         backend: BackendConnection | None
         if session.free:
             if plan.target is not REPLICA or plan.hint is not None or self.consistency == "primary":
-                self._run(data, plan)
+                self.run(data, plan)
                 return
             endpoint = self._routes.readers.pick()
             if endpoint is None:
-                self._run(data, plan)
+                self.run(data, plan)
                 return
             backend = self.backends.get(endpoint)
             if backend is None or backend.version != session.version or backend.reached != session.writes:
-                self._prepare(data, plan, Where.READ, endpoint)
+                self.prepare(data, plan, Where.READ, endpoint)
                 return
             counters = endpoint.counters
             counters.reads += 1
         else:
             backend = self.home
             if backend is None or backend.version != session.version or plan.target is Target.LOCAL:
-                self._run(data, plan)
+                self.run(data, plan)
                 return
             counters = backend.endpoint.counters
         counters.statements += 1
@@ -171,7 +187,50 @@ class ClientConnection(asyncio.Protocol):
         self.command = COM_QUERY
         backend.send(data, COM_QUERY)
 
-    def _run(self, data: bytes, plan: Plan, command: int = COM_QUERY) -> None:
+    def _execute(self, data: bytes) -> None:
+        """Run a COM_STMT_EXECUTE that is here whole: as `_query`, with the ids of the server in it."""
+        statement = self.statements.get(int.from_bytes(data[5:9], "little"))
+        if statement is None:
+            executing.run(self, data)
+            return
+        self.statement = statement
+        session = self.session
+        plan = statement.plan
+        if session.free:
+            if plan.target is not REPLICA or plan.hint is not None or self.consistency == "primary":
+                executing.execute(self, data, statement)
+                return
+            endpoint = self._routes.readers.pick()
+            backend = self.backends.get(endpoint) if endpoint is not None else None
+            prepared = backend.prepared.get(statement) if backend is not None else None
+            if (
+                backend is None
+                or prepared is None
+                or backend.version != session.version
+                or backend.reached != session.writes
+                or statement.has_long_data
+            ):
+                executing.execute(self, data, statement, endpoint)
+                return
+            counters = backend.endpoint.counters
+            counters.reads += 1
+        else:
+            backend = self.home
+            prepared = backend.prepared.get(statement) if backend is not None else None
+            if backend is None or prepared is None or backend.version != session.version:
+                executing.execute(self, data, statement)
+                return
+            counters = backend.endpoint.counters
+        counters.statements += 1
+        self._busy = True
+        self.plan = plan
+        self.request = data
+        self.started = False
+        self.current = backend
+        self.command = COM_STMT_EXECUTE
+        backend.send(translate(data, statement, prepared, attributes=self.has_attributes), COM_STMT_EXECUTE)
+
+    def run(self, data: bytes, plan: Plan, command: int = COM_QUERY) -> None:
         """Decide in full where a command goes."""
         if plan.target is Target.LOCAL and pairing.answer(self, self._sql(data), plan):
             return
@@ -182,18 +241,27 @@ class ClientConnection(asyncio.Protocol):
         elif where is Where.HOME:
             backend = self.home
         elif where is Where.READ:
-            self._prepare(data, plan, where, None, command, decision.server)
+            self.prepare(data, plan, where, None, command, decision.server)
             return
         else:
             primary = self._routes.primary
             backend = self.backends.get(primary) if primary is not None else None
-        if backend is None or backend.closed or backend.version != self.session.version or not backend.tracks:
+        if (
+            backend is None
+            or backend.closed
+            or backend.version != self.session.version
+            or not backend.tracks
+            or (
+                command in _NEEDS_PREPARED
+                and (self.statement is None or backend.prepared.get(self.statement) is None)
+            )
+        ):
             target = backend.endpoint if backend is not None and not backend.closed else None
-            self._prepare(data, plan, where, target, command)
+            self.prepare(data, plan, where, target, command)
             return
         self.dispatch(backend, data, plan, command)
 
-    def _prepare(
+    def prepare(
         self,
         data: bytes,
         plan: Plan,
@@ -202,6 +270,7 @@ class ClientConnection(asyncio.Protocol):
         command: int = COM_QUERY,
         server: str | None = None,
     ) -> None:
+        """Have a connection found, opened or brought up to date for a command, then send it."""
         self._busy = True
         self.retries = 0
         self.started = False
@@ -221,9 +290,14 @@ class ClientConnection(asyncio.Protocol):
         self.started = False
         self.current = backend
         self.work = None
+        if command in executing.COMMANDS:
+            data = executing.to_server(self, backend, data, command)
         if command in _NO_REPLY:
             backend.transport.write(data)
-            self.finished()
+            if self.upload is None:
+                self.finished()
+            else:
+                self._pass_on()
             return
         backend.send(data, command)
         if self.upload is not None:
@@ -260,7 +334,7 @@ class ClientConnection(asyncio.Protocol):
                 data = bytes(inbox[:size])
                 del inbox[:size]
                 self._command(data)
-            elif size > self.gateway.settings.limits.classified_bytes:
+            elif size > self.gateway.settings.limits.classified_bytes and inbox[4] != COM_STMT_PREPARE:
                 if len(inbox) < INBOX_LIMIT:
                     return
                 self._command_head(size)
@@ -277,16 +351,18 @@ class ClientConnection(asyncio.Protocol):
         """Run one command that is here whole."""
         command = data[4]
         if command == COM_QUERY:
-            if self._attributes:
+            if self.has_attributes:
                 sql = sql_of_query(data)
-                plan = UNREAD if sql is None else self._plan_of(sql)
+                plan = UNREAD if sql is None else self.plan_of(sql)
             else:
-                plan = self._plan_of(data[5:])
+                plan = self.plan_of(data[5:])
             self._query(data, plan)
+        elif command in executing.COMMANDS:
+            executing.run(self, data)
         elif command == COM_QUIT:
             self.close()
         else:
-            self._run(data, pairing.plan_of_command(self, data), command)
+            self.run(data, pairing.plan_of_command(self, data), command)
 
     def _command_head(self, size: int) -> None:
         """Run a command that is too long to be kept: it is passed on as it comes, and can't be run again."""
@@ -298,10 +374,12 @@ class ClientConnection(asyncio.Protocol):
         self._inbox += rest
         command = head[4]
         plan = self._classifier.plan_head(head[5:], size - 5) if command == COM_QUERY else STATEMENT
+        if command in executing.COMMANDS and not executing.begin_long(self, head):
+            return
         if plan.target is not Target.PRIMARY:
             plan = Plan(Target.PRIMARY, "too long to be read whole", digest=plan.digest, effects=plan.effects)
         self.pause()
-        self._run(head, plan, command)
+        self.run(head, plan, command)
 
     def _pass_on(self) -> None:
         """Pass on what has come of a command or file whose start has been sent."""
@@ -345,7 +423,7 @@ class ClientConnection(asyncio.Protocol):
             if effects or reply.changes or (reply.status ^ session.status) & WATCHED:
                 self._learn(backend, effects)
             elif self.command != COM_QUERY:
-                pairing.after_command(self, backend)
+                self._after(backend)
         self.last = backend
         self._busy = False
         if self._inbox or self._paused:
@@ -368,10 +446,22 @@ class ClientConnection(asyncio.Protocol):
             self._follow_mode()
         self.home = None if session.free else backend
         if self.command != COM_QUERY:
+            self._after(backend)
+
+    def _after(self, backend: BackendConnection) -> None:
+        """A command other than COM_QUERY has ended well."""
+        if self.command == COM_STMT_EXECUTE:
+            statement = self.statement
+            has_more = backend.reply.status & SERVER_STATUS_CURSOR_EXISTS
+            if has_more or (statement is not None and statement.has_long_data):
+                executing.after(self, backend)
+        elif self.command in executing.COMMANDS:
+            executing.after(self, backend)
+        else:
             pairing.after_command(self, backend)
 
     def _sql(self, data: bytes) -> bytes:
-        return (sql_of_query(data) or b"") if self._attributes else data[5:]
+        return (sql_of_query(data) or b"") if self.has_attributes else data[5:]
 
     def _follow_mode(self) -> None:
         """Read SQL from now on as the session's mode and character set say."""
@@ -385,7 +475,7 @@ class ClientConnection(asyncio.Protocol):
             if client is None
             else has_unsafe_trail_bytes(client),
         )
-        self._plan_of = self._classifier.plan
+        self.plan_of = self._classifier.plan
 
     def learn_write(self, digest: str) -> None:
         """A replica has refused a statement of this digest as a write."""
@@ -462,10 +552,13 @@ class ClientConnection(asyncio.Protocol):
         else:
             self.finished()
 
-    def fail_raw(self, packet: bytes) -> None:
+    def fail_raw(self, packet: bytes, *, close: bool = False) -> None:
         """Answer with a server's own error."""
         self._write(packet)
         self.work = None
+        if close or self.upload is not None:
+            self._transport.close()
+            return
         self.finished()
 
     def abandon(self) -> None:

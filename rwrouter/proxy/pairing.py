@@ -13,12 +13,14 @@ from rwrouter.protocol.flags import (
     COM_INIT_DB,
     COM_PING,
     COM_RESET_CONNECTION,
-    COM_STMT_CLOSE,
     COM_STMT_EXECUTE,
-    COM_STMT_PREPARE,
+    COM_STMT_FETCH,
+    COM_STMT_RESET,
+    COM_STMT_SEND_LONG_DATA,
 )
 from rwrouter.protocol.packets import build_error
 from rwrouter.protocol.resultset import build_text_result, first_value
+from rwrouter.proxy import executing
 from rwrouter.proxy.backend import BackendConnection
 from rwrouter.proxy.dial import Refusal
 from rwrouter.proxy.killing import answer_kill
@@ -43,6 +45,8 @@ BEHIND_ERRORS = frozenset({1044, 1049, 1054, 1142, 1143, 1146, 1176, 1305, 1370}
 
 ENDING_ERRORS = frozenset({1053, 1927})
 """The server, or the connection, is being ended: a read is run again elsewhere."""
+
+_NEEDS_PREPARED = frozenset({COM_STMT_EXECUTE, COM_STMT_FETCH, COM_STMT_RESET, COM_STMT_SEND_LONG_DATA})
 
 OK = b"\x07\x00\x00\x01\x00\x00\x00\x02\x00\x00\x00"
 
@@ -79,13 +83,15 @@ async def pair(
             return
         try:
             backend = await _ready(client, endpoint, plan, where)
+            if command in _NEEDS_PREPARED:
+                await executing.ensure(client, backend)
         except Refusal as refusal:
             if where is not Where.READ:
                 client.fail_raw(build_error((refusal.number, refusal.state, str(refusal)), 1))
                 return
             tried[endpoint] = str(refusal)
             gateway.refused(endpoint, str(refusal))
-        except Unfit as unfit:
+        except (Unfit, executing.NotHere) as unfit:
             tried[endpoint] = str(unfit)
         except (RouterError, OSError) as exc:
             why = str(exc) or f"no answer within {gateway.settings.limits.connect_timeout:g} s"
@@ -241,6 +247,7 @@ def run_again(client: "ClientConnection", backend: BackendConnection, error: byt
         client.plan = Plan(
             Target.PRIMARY, "a replica refused it as a write", digest=plan.digest, effects=plan.effects
         )
+        executing.learn_write(client, client.plan)
         _retry(client, endpoint, Where.PRIMARY)
         return True
     if code in BEHIND_ERRORS:
@@ -294,10 +301,13 @@ def after_command(client: "ClientConnection", backend: BackendConnection) -> Non
     if client.command == COM_RESET_CONNECTION:
         client.session.reset()
         client.session.version += 1
+        client.statements.clear()
+        client.cursors.clear()
         client.home = None
         for endpoint, other in tuple(client.backends.items()):
             if other is backend:
                 other.tracks = False
+                other.prepared.clear()
                 other.variables = {}
                 other.version = -1
             else:
@@ -324,9 +334,6 @@ _OTHER = Plan(Target.PRIMARY, "this command runs on the primary")
 _COMMANDS = {
     COM_PING: _OTHER,
     COM_INIT_DB: Plan(Target.PRIMARY, "the schema is remembered", effects=plans.SCHEMA),
-    COM_STMT_PREPARE: Plan(Target.PRIMARY, "a prepared statement lives on the primary"),
-    COM_STMT_EXECUTE: Plan(Target.PRIMARY, "a prepared statement lives on the primary", effects=plans.WRITES),
-    COM_STMT_CLOSE: Plan(Target.PRIMARY, "a prepared statement lives on the primary"),
 }
 
 

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from rwrouter.errors import BackendLost
+from rwrouter.protocol.flags import CLIENT_QUERY_ATTRIBUTES
 from rwrouter.protocol.resultset import first_value
 from rwrouter.proxy.backend import BackendConnection
 from rwrouter.proxy.servers import Endpoint
@@ -105,6 +106,24 @@ def test_the_routers_own_questions() -> None:
             await asked
         with pytest.raises(BackendLost):
             await backend.query(b"SELECT 1")
+
+    asyncio.run(play())
+
+
+def test_the_routers_own_questions_keep_to_what_was_agreed() -> None:
+    """With query attributes agreed, the text comes after their number: connectors that ask for them broke on it."""
+
+    async def play() -> None:
+        endpoint = Endpoint(server("db1"))
+        agreed = CAPABILITIES | CLIENT_QUERY_ATTRIBUTES
+        backend = BackendConnection(endpoint, 7, agreed, client_tracks=True, schema=b"")
+        transport = Transport()
+        backend.connection_made(transport)
+        asked = asyncio.ensure_future(backend.query(b"SELECT 1"))
+        await asyncio.sleep(0)
+        assert transport.take() == packet(b"\x03\x00\x01SELECT 1")
+        backend.data_received(ok())
+        await asked
 
     asyncio.run(play())
 

@@ -1,0 +1,200 @@
+"""Commands on prepared statements: the router's ids in, each server's own out.
+
+COM_STMT_EXECUTE of a statement that is known where it goes costs what a COM_QUERY costs; all else is here.
+"""
+
+import logging
+from typing import TYPE_CHECKING, Final
+
+from rwrouter.errors import RouterError
+from rwrouter.protocol.flags import (
+    COM_STMT_CLOSE,
+    COM_STMT_EXECUTE,
+    COM_STMT_FETCH,
+    COM_STMT_PREPARE,
+    COM_STMT_RESET,
+    COM_STMT_SEND_LONG_DATA,
+    SERVER_STATUS_CURSOR_EXISTS,
+)
+from rwrouter.protocol.packets import build_error
+from rwrouter.protocol.statements import statement_id, translate, with_id
+from rwrouter.routing.decision import Where
+from rwrouter.routing.prepared import IN_A_SESSION, PlannedStatement, context_of
+from rwrouter.sql.plans import Plan, Target
+
+if TYPE_CHECKING:
+    from rwrouter.proxy.backend import BackendConnection
+    from rwrouter.proxy.client import ClientConnection
+    from rwrouter.proxy.servers import Endpoint
+
+log = logging.getLogger("rwrouter.pairing")
+
+COMMANDS: Final = frozenset(
+    {
+        COM_STMT_PREPARE,
+        COM_STMT_EXECUTE,
+        COM_STMT_FETCH,
+        COM_STMT_RESET,
+        COM_STMT_CLOSE,
+        COM_STMT_SEND_LONG_DATA,
+    }
+)
+
+PREPARING: Final = Plan(Target.PRIMARY, "a statement is prepared first where it could write")
+TIED: Final = Plan(Target.SAME, "the statement has a cursor or data on one connection")
+CLOSING: Final = Plan(Target.LOCAL, "closed wherever it is prepared")
+
+_FUNCTIONS: Final = {
+    COM_STMT_EXECUTE: "mysqld_stmt_execute",
+    COM_STMT_FETCH: "mysqld_stmt_fetch",
+    COM_STMT_RESET: "mysqld_stmt_reset",
+}
+
+
+class NotHere(RouterError):
+    """A statement can't be prepared on this connection, in the words of its server where it spoke."""
+
+
+def run(client: "ClientConnection", data: bytes) -> None:
+    """Run a COM_STMT_* command that is here whole."""
+    command = data[4]
+    if command == COM_STMT_PREPARE:
+        _prepare(client, data)
+        return
+    statement = client.statements.get(statement_id(data))
+    if command == COM_STMT_CLOSE:
+        if statement is not None:
+            close(client, statement)
+        client.finished()
+        return
+    if statement is None:
+        if command == COM_STMT_SEND_LONG_DATA:
+            client.finished()  # it has no reply; the execution will get the error
+            return
+        text = f"Unknown prepared statement handler ({statement_id(data)}) given to {_FUNCTIONS[command]}"
+        client.reply_with(build_error((1243, "HY000", text), 1))
+        return
+    client.statement = statement
+    if command == COM_STMT_EXECUTE:
+        execute(client, data, statement)
+        return
+    if command == COM_STMT_SEND_LONG_DATA:
+        statement.has_long_data = True
+    elif command == COM_STMT_RESET:
+        statement.has_long_data = False
+    tied = client.cursors.get(statement)
+    if tied is not None and not tied.closed:
+        client.dispatch(tied, data, TIED, command)
+    else:
+        client.run(data, PREPARING, command)
+
+
+def execute(
+    client: "ClientConnection", data: bytes, statement: PlannedStatement, endpoint: "Endpoint | None" = None
+) -> None:
+    """Run a COM_STMT_EXECUTE, on the connection that its plan and the session say; *endpoint*: whose turn it is."""
+    plan = statement.plan
+    if statement.has_long_data or plan.target is Target.LOCAL:
+        plan = Plan(Target.PRIMARY, PREPARING.reason, digest=plan.digest, effects=plan.effects)
+    elif endpoint is not None:
+        client.prepare(data, plan, Where.READ, endpoint, COM_STMT_EXECUTE)
+        return
+    client.run(data, plan, COM_STMT_EXECUTE)
+
+
+def begin_long(client: "ClientConnection", head: bytes) -> bool:
+    """Begin a COM_STMT_* command that is passed on as it comes; False where it can't be, and the client was told."""
+    statement = client.statements.get(statement_id(head))
+    client.statement = statement
+    if statement is None:
+        text = f"Unknown prepared statement handler ({statement_id(head)}) given to mysqld_stmt_execute"
+        client.fail_raw(build_error((1243, "HY000", text), 1), close=True)
+        return False
+    if head[4] == COM_STMT_SEND_LONG_DATA:
+        statement.has_long_data = True
+    return True
+
+
+def _prepare(client: "ClientConnection", data: bytes) -> None:
+    if len(client.statements) >= IN_A_SESSION:
+        text = f"Can't create more than max_prepared_stmt_count statements (current value: {IN_A_SESSION})"
+        client.reply_with(build_error((1461, "42000", text), 1))
+        return
+    sql = data[5:]
+    client.statements.begin(sql, client.plan_of(sql), client.session)
+    client.run(data, PREPARING, COM_STMT_PREPARE)
+
+
+def close(client: "ClientConnection", statement: PlannedStatement) -> None:
+    """Close *statement* wherever it is prepared. Servers do not reply to that."""
+    client.statements.close(statement.number)
+    client.cursors.pop(statement, None)
+    for backend in client.backends.values():
+        server_id = backend.prepared.remove(statement)
+        if server_id is not None:
+            _close_on(backend, server_id)
+
+
+def _close_on(backend: "BackendConnection", server_id: int) -> None:
+    backend.transport.write(b"\x05\x00\x00\x00" + bytes((COM_STMT_CLOSE,)) + server_id.to_bytes(4, "little"))
+
+
+def to_server(client: "ClientConnection", backend: "BackendConnection", data: bytes, command: int) -> bytes:
+    """Return a client's COM_STMT_* packet as *backend*'s server understands it. The statement is prepared there."""
+    if command == COM_STMT_PREPARE:
+        pending = client.statements.pending
+        backend.reply.statement_number = pending.number if pending is not None else 0
+        return data
+    statement = client.statement
+    prepared = backend.prepared.get(statement) if statement is not None else None
+    if statement is None or prepared is None:
+        return data
+    if command == COM_STMT_EXECUTE and client.upload is None:
+        return translate(data, statement, prepared, attributes=client.has_attributes)
+    return with_id(data, prepared.server_id)
+
+
+async def ensure(client: "ClientConnection", backend: "BackendConnection") -> None:
+    """Prepare the statement at hand on *backend*, if it is not. Raises NotHere, BackendLost."""
+    statement = client.statement
+    if statement is None or backend.prepared.get(statement) is not None:
+        return
+    if statement.context != context_of(client.session):
+        raise NotHere("the schema or a mode has changed since the statement was prepared")
+    await backend.ask(bytes((COM_STMT_PREPARE,)) + statement.sql)
+    prepared = backend.reply.prepared
+    error = backend.reply.error
+    if prepared is None:
+        raise NotHere("it can't prepare the statement: " + (error or b"")[9:].decode("utf-8", "replace"))
+    _remember(backend, statement, prepared[0])
+
+
+def _remember(backend: "BackendConnection", statement: PlannedStatement, server_id: int) -> None:
+    for oldest in backend.prepared.add(statement, server_id):
+        _close_on(backend, oldest)
+
+
+def after(client: "ClientConnection", backend: "BackendConnection") -> None:
+    """A COM_STMT_* command has ended well."""
+    command = client.command
+    if command == COM_STMT_PREPARE:
+        prepared = backend.reply.prepared
+        if prepared is not None:
+            statement = client.statements.succeed(prepared[2])
+            _remember(backend, statement, prepared[0])
+        return
+    statement_at_hand = client.statement
+    if statement_at_hand is None:
+        return
+    if command == COM_STMT_EXECUTE:
+        statement_at_hand.has_long_data = False
+        if backend.reply.status & SERVER_STATUS_CURSOR_EXISTS:
+            client.cursors[statement_at_hand] = backend
+    elif command == COM_STMT_RESET:
+        client.cursors.pop(statement_at_hand, None)
+
+
+def learn_write(client: "ClientConnection", plan: Plan) -> None:
+    """A replica has refused the execution as a write: the statement goes to the primary from now on."""
+    if client.command == COM_STMT_EXECUTE and client.statement is not None:
+        client.statement.plan = plan

@@ -1,0 +1,133 @@
+"""Prepared statements through the edge."""
+
+from tests.unit.proxy.stage import Stage, by_name, error, ok, on_stage, packet, row
+
+PREPARE = packet(b"\x16SELECT a FROM t WHERE id=?")
+SERVER_IDS = {"db1": 11, "db2": 22, "db3": 33}
+
+
+def execute(number: int, *, types: bytes = b"\x08\x00") -> bytes:
+    """Build a COM_STMT_EXECUTE with one parameter."""
+    head = b"\x17" + number.to_bytes(4, "little") + b"\x00\x01\x00\x00\x00" + b"\x00"
+    return packet(head + (b"\x01" + types if types else b"\x00") + (7).to_bytes(8, "little"))
+
+
+def script(name: str, command: bytes) -> bytes | None:
+    """Prepare with an id of each server's own, and execute."""
+    if command[4] == 0x16:
+        return packet(b"\x00" + SERVER_IDS[name].to_bytes(4, "little") + b"\x00\x00\x00\x00\x00\x00\x00", 1)[
+            : 4 + 12
+        ]
+    if command[4] == 0x17:
+        known = int.from_bytes(command[5:9], "little") == SERVER_IDS[name]
+        return row(name) if known else error(1243)
+    return None if command[4] in {0x18, 0x19} else by_name(name, command)
+
+
+def one_parameter(name: str, command: bytes) -> bytes | None:
+    """Answer a prepare with one parameter."""
+    if command[4] == 0x16:
+        column = b"\x03def\x00\x00\x00\x01?\x00\x0c\x3f\x00\x00\x00\x00\x00\x08\x80\x00\x00\x00\x00"
+        head = b"\x00" + SERVER_IDS[name].to_bytes(4, "little") + b"\x00\x00\x01\x00\x00\x00\x00"
+        return packet(head, 1) + packet(column, 2)
+    return script(name, command)
+
+
+def test_executions_of_a_read_are_spread_and_prepared_where_they_run() -> None:
+    """Prepared on the primary first, on each replica at its first turn, once; the client knows one id."""
+
+    async def play(stage: Stage) -> None:
+        reply = await stage.send(PREPARE)
+        number = int.from_bytes(reply[5:9], "little")
+        assert number == 1
+        answers = [await stage.send(execute(number)) for _ in range(6)]
+        assert sorted(answers) == [row("db2")] * 3 + [row("db3")] * 3
+        prepared = [name for name, data in stage.log if data[4] == 0x16]
+        assert sorted(prepared) == ["db1", "db2", "db3"]
+
+    on_stage(play, one_parameter)
+
+
+def test_types_that_a_server_has_not_seen_are_sent_along() -> None:
+    """The second execution has none: a server that did not see the first would bind NULL."""
+
+    async def play(stage: Stage) -> None:
+        await stage.send(PREPARE)
+        await stage.send(execute(1))
+        await stage.send(execute(1, types=b""))
+        await stage.send(execute(1, types=b""))
+        executions = [(name, data) for name, data in stage.log if data[4] == 0x17]
+        first_of = dict(reversed(executions))
+        assert len(first_of) == 2
+        assert all(b"\x01\x08\x00" in data for data in first_of.values())
+
+    on_stage(play, one_parameter)
+
+
+def test_an_unknown_id_gets_the_servers_error() -> None:
+    """1243, as a server says it."""
+
+    async def play(stage: Stage) -> None:
+        assert b"Unknown prepared statement handler (77)" in await stage.send(execute(77))
+
+    on_stage(play, script)
+
+
+def test_close_reaches_every_server_that_has_it() -> None:
+    """Nothing is left behind, and nothing is answered."""
+
+    async def play(stage: Stage) -> None:
+        await stage.send(PREPARE)
+        for _ in range(4):
+            await stage.send(execute(1))
+        assert await stage.send(packet(b"\x19\x01\x00\x00\x00")) == b""
+        closed = [(name, int.from_bytes(d[5:9], "little")) for name, d in stage.log if d[4] == 0x19]
+        assert sorted(closed) == [("db1", 11), ("db2", 22), ("db3", 33)]
+        assert b"Unknown prepared" in await stage.send(execute(1))
+
+    on_stage(play, one_parameter)
+
+
+def test_long_data_goes_where_it_is_executed() -> None:
+    """Data sent ahead has no reply, and must reach the connection of the execution: the primary's."""
+
+    async def play(stage: Stage) -> None:
+        await stage.send(PREPARE)
+        assert await stage.send(packet(b"\x18\x01\x00\x00\x00\x00\x00hello")) == b""
+        assert await stage.send(execute(1)) == row("db1")
+        assert await stage.send(execute(1)) in {row("db2"), row("db3")}
+
+    on_stage(play, one_parameter)
+
+
+def test_an_execution_that_a_replica_refuses_as_a_write_is_learnt() -> None:
+    """It runs on the primary, and so do the next ones."""
+
+    def refuse(name: str, command: bytes) -> bytes | None:
+        if command[4] == 0x17 and name != "db1":
+            return error(1290)
+        return one_parameter(name, command)
+
+    async def play(stage: Stage) -> None:
+        await stage.send(PREPARE)
+        assert await stage.send(execute(1)) == row("db1")
+        stage.log.clear()
+        assert await stage.send(execute(1)) == row("db1")
+        assert {name for name, data in stage.log if data[4] == 0x17} == {"db1"}
+
+    on_stage(play, refuse)
+
+
+def test_after_a_use_it_is_executed_where_it_was_prepared() -> None:
+    """Prepared anew in another schema, the text could name another table."""
+    used = b"\x01\x06\x05other"
+
+    def follow(name: str, command: bytes) -> bytes | None:
+        return ok(2, used) if b"USE other" in command else one_parameter(name, command)
+
+    async def play(stage: Stage) -> None:
+        await stage.send(PREPARE)
+        await stage.send(packet(b"\x03USE other"))
+        assert await stage.send(execute(1)) == row("db1")
+
+    on_stage(play, follow)

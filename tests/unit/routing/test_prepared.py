@@ -1,0 +1,42 @@
+"""Prepared statements of a session."""
+
+from rwrouter.routing.prepared import ON_A_CONNECTION, PreparedHere, StatementBook, context_of
+from rwrouter.routing.session import Session
+from rwrouter.sql.plans import Plan, Target
+
+READ = Plan(Target.REPLICA, "reads")
+
+
+def test_a_statement_is_known_from_its_reply_until_it_is_closed() -> None:
+    """The client's ids are the router's; the last one has MariaDB's name, too."""
+    book = StatementBook()
+    pending = book.begin(b"SELECT ?", READ, Session())
+    assert book.get(pending.number) is None
+    statement = book.succeed(1)
+    assert statement.parameters == 1
+    assert book.get(statement.number) is book.get(0xFFFFFFFF) is statement
+    book.close(statement.number)
+    assert book.get(statement.number) is None
+
+
+def test_the_context_changes_with_the_schema() -> None:
+    """After a USE the same text may name other tables."""
+    session = Session(b"a")
+    before = context_of(session)
+    session.schema = b"b"
+    assert context_of(session) != before
+
+
+def test_a_connection_keeps_a_bounded_number() -> None:
+    """The one not used for longest is closed on the server."""
+    book, here = StatementBook(), PreparedHere()
+    statements = []
+    for number in range(ON_A_CONNECTION):
+        book.begin(b"SELECT ?", READ, Session())
+        statements.append(book.succeed(0))
+        assert here.add(statements[-1], number) == []
+    here.used(statements[0])
+    book.begin(b"SELECT ?", READ, Session())
+    assert here.add(book.succeed(0), 9999) == [1]
+    assert here.get(statements[0]) is not None
+    assert here.get(statements[1]) is None
