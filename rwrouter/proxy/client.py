@@ -36,6 +36,7 @@ from rwrouter.protocol.upload import Upload
 from rwrouter.proxy import executing, pairing
 from rwrouter.proxy.backend import BackendConnection
 from rwrouter.proxy.dial import Account
+from rwrouter.proxy.killing import kill_abandoned
 from rwrouter.proxy.servers import Endpoint
 from rwrouter.routing.decision import Where, decide
 from rwrouter.routing.prepared import PlannedStatement, StatementBook
@@ -597,6 +598,11 @@ class ClientConnection(asyncio.Protocol):
             self.work.cancel()
         if exc is not None:
             log.info('event=ended client=%s reason="%s"', self.peer, exc)
+        worthless = self.plan.target is REPLICA or (self.home is not None and not self.plan.effects & ENDS)
+        if self.current is not None and self._busy and not self.current.closed and worthless:
+            # A server would see only at its next write that nobody waits for the result. An autocommit write
+            # and a COMMIT go on, as they do on a server whose client has gone.
+            self.gateway.spawn(kill_abandoned(self.gateway, self.current, self.account))
         for backend in tuple(self.backends.values()):
             backend.close()
         self.backends.clear()

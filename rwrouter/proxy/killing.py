@@ -75,11 +75,22 @@ async def kill(
     return None
 
 
+async def kill_abandoned(gateway: "Gateway", backend: BackendConnection, account: Account) -> None:
+    """End a statement whose client has gone, and its transaction with it."""
+    error = await _kill(gateway, backend, account, query_only=False)
+    if error is not None:
+        log.warning('event=not_killed server=%s reason="%s"', backend.endpoint.server.name, error[2])
+
+
 async def _kill_on(
     gateway: "Gateway", backend: BackendConnection, account: Account, *, query_only: bool
 ) -> tuple[int, str, str] | None:
-    if backend.closed:
-        return None
+    return None if backend.closed else await _kill(gateway, backend, account, query_only=query_only)
+
+
+async def _kill(
+    gateway: "Gateway", backend: BackendConnection, account: Account, *, query_only: bool
+) -> tuple[int, str, str] | None:
     try:
         killer = await gateway.dialer.open(backend.endpoint, account, b"")
     except Refusal as refusal:

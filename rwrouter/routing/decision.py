@@ -3,7 +3,7 @@
 from enum import Enum
 from typing import Final, NamedTuple
 
-from rwrouter.routing.session import Session
+from rwrouter.routing.session import UNREPLICATED_SCHEMAS, Session
 from rwrouter.sql.plans import LAST_INSERT_ID, Plan, Target
 
 
@@ -24,6 +24,7 @@ class Reason(Enum):
     TRANSACTION = "a transaction is open"
     AUTOCOMMIT_OFF = "autocommit is off: a transaction begins with the next statement"
     SERIALIZABLE = "the isolation level is SERIALIZABLE: reads lock"
+    SCHEMA = "the session's schema describes one server"
     PINNED = "the session has state that can't be brought to another server"
     HINT = "a hint asks for it"
     CONSISTENCY = "reads of this session are asked of the primary"
@@ -49,6 +50,8 @@ def tie(session: Session) -> Reason:
         return Reason.TRANSACTION
     if session.pins:
         return Reason.PINNED
+    if session.schema in UNREPLICATED_SCHEMAS:
+        return Reason.SCHEMA
     return Reason.SERIALIZABLE if session.serializable else Reason.AUTOCOMMIT_OFF
 
 

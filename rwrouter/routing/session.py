@@ -24,6 +24,10 @@ from rwrouter.sql import plans
 PINS: Final = plans.PINS | plans.USER_VARIABLE_LITERAL | plans.NEXT_TRANSACTION | plans.ROLE
 """Effects that tie the session to the connection on which they happened."""
 
+UNREPLICATED_SCHEMAS: Final = frozenset({b"mysql", b"performance_schema", b"information_schema", b"sys"})
+"""Schemas that describe one server. A plan does not know the current schema: a session in one of these reads from the
+primary, because a name without a schema may be a table there."""
+
 LIFTS: Final = {
     plans.UNLOCKS_TABLES: plans.LOCKS_TABLES,
     plans.XA_ENDS: plans.XA_BEGINS,
@@ -79,7 +83,7 @@ class Session:
         """COM_RESET_CONNECTION, COM_CHANGE_USER: nothing is left but what the session has written."""
         self.status = SERVER_STATUS_AUTOCOMMIT
         self.pins = 0
-        self.free = True
+        self.free = self.schema not in UNREPLICATED_SCHEMAS
         self.variables: dict[bytes, bytes] = {}
         self.serializable = False
         self.ansi_quotes = False
@@ -115,7 +119,12 @@ class Session:
         ):
             # It held for one transaction: that of an autocommit statement, or one that has now ended.
             self.pins &= ~plans.NEXT_TRANSACTION
-        self.free = not self.pins and status & _BUSY == _FREE and not self.serializable
+        self.free = (
+            not self.pins
+            and status & _BUSY == _FREE
+            and not self.serializable
+            and self.schema not in UNREPLICATED_SCHEMAS
+        )
 
     def on_error(self, effects: int) -> None:
         """The server ended a statement with ERR, which carries no flags: keep what is, and learn at the next OK.

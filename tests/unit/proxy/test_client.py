@@ -157,3 +157,20 @@ def test_the_end_of_a_client_ends_its_backends() -> None:
 def test_a_session_is_small() -> None:
     """A session has no dictionary of its own."""
     assert not hasattr(Session(), "__dict__")
+
+
+def test_a_read_that_nobody_waits_for_is_killed() -> None:
+    """A server would go on computing; an autocommit write goes on, as it would without a router."""
+
+    def script(name: str, command: bytes) -> bytes | None:
+        return None if b"SLEEP" in command or b"UPDATE" in command else by_name(name, command)
+
+    async def play(stage: Stage, sql: str, killed: int) -> None:
+        stage.client.data_received(query(sql))
+        await stage.settle()
+        stage.client.connection_lost(None)
+        await stage.settle()
+        assert len(stage.sent(b"KILL CONNECTION 100")) == killed
+
+    on_stage(lambda stage: play(stage, "SELECT SLEEP(9)", 1), script)
+    on_stage(lambda stage: play(stage, "UPDATE t SET a=1", 0), script)

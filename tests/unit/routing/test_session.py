@@ -85,6 +85,16 @@ def test_modes_that_change_how_sql_is_read() -> None:
     assert session.mode_version == 2
 
 
+def test_schemas_that_describe_one_server() -> None:
+    """A name without a schema may be a table there, so reads stay on the primary as long as it is the current one."""
+    session = Session(b"performance_schema")
+    assert not session.free
+    session.on_reply(plans.SCHEMA, AUTOCOMMIT, [b"\x01\x05\x04shop"])
+    assert session.free
+    session.on_reply(plans.SCHEMA, AUTOCOMMIT, [b"\x01\x06\x05mysql"])
+    assert not session.free
+
+
 def test_serializable_reads_lock() -> None:
     """They go where the writes go, as long as the level holds."""
     session = Session()
