@@ -146,7 +146,10 @@ class ClientTlsSettings(Section):
 class ServerTlsSettings(Section):
     """TLS towards the servers."""
 
-    mode: TlsMode = Field(default=TlsMode.PREFERRED, description="one of MySQL's five modes")
+    mode: TlsMode = Field(
+        default=TlsMode.PREFERRED,
+        description="one of MySQL's five modes; PREFERRED spares servers on loopback",
+    )
     ca: str = Field(default="", description="PEM file of authorities for the servers' certificates")
     certificate: str = Field(default="", description="PEM file of a client certificate")
     key: str = Field(default="", description="PEM file of its private key")

@@ -5,6 +5,7 @@ import socket
 from collections.abc import Mapping
 from typing import Final, NamedTuple, cast
 
+from rwrouter.config.addresses import is_loopback
 from rwrouter.config.model import Settings, TlsMode
 from rwrouter.errors import BackendProtocolError, RouterError
 from rwrouter.protocol.auth import Secret
@@ -17,6 +18,10 @@ from rwrouter.proxy.servers import Endpoint
 MAX_PACKET: Final = 1 << 30  # what a server allows is its own setting, and its own error
 
 _TLS: Final = {TlsMode.DISABLED: "disabled", TlsMode.PREFERRED: "preferred"}  # the others: "required"
+
+
+_MAY_WANT_TLS: Final = frozenset({1045, 3159})
+"""What a server says to an account that must use TLS (ER_ACCESS_DENIED_ERROR, ER_SECURE_TRANSPORT_REQUIRED)."""
 
 
 class Refusal(RouterError):
@@ -133,12 +138,22 @@ class Dialer:
 
     async def open(self, endpoint: Endpoint, account: Account, schema: bytes) -> BackendConnection:
         """Return a logged-in connection. Raises Refusal, RouterError, OSError (TimeoutError too)."""
+        if self._tls == "preferred" and is_loopback(endpoint.server.address):
+            # Nobody listens between two programs of one machine; but the account may insist on TLS.
+            try:
+                return await self._open(endpoint, account, schema, "disabled")
+            except Refusal as refusal:
+                if refusal.number not in _MAY_WANT_TLS:
+                    raise
+        return await self._open(endpoint, account, schema, self._tls)
+
+    async def _open(self, endpoint: Endpoint, account: Account, schema: bytes, tls: str) -> BackendConnection:
         loop = asyncio.get_running_loop()
         address = endpoint.server.address
         login: Login | None = None
 
         def factory() -> Login:
-            return Login(endpoint, account, schema, self._tls, self._context)
+            return Login(endpoint, account, schema, tls, self._context)
 
         async with asyncio.timeout(self._timeout):
             transport, login = await loop.create_connection(factory, address.host, address.port)

@@ -65,3 +65,38 @@ def test_a_silent_server_is_left_after_the_timeout() -> None:
 def test_an_endpoint_prints_what_it_is() -> None:
     """For logs and debuggers."""
     assert repr(Endpoint(server("db2"))) == "<Endpoint db2 replica up>"
+
+
+@pytest.mark.parametrize(
+    ("case", "refusal", "tried"),
+    [
+        ("a server on loopback needs no TLS", None, ["disabled"]),
+        ("an account that must use TLS", 1045, ["disabled", "preferred"]),
+        ("a server that must be spoken to in TLS", 3159, ["disabled", "preferred"]),
+        ("a full server is asked once", 1040, ["disabled"]),
+    ],
+)
+def test_tls_is_spared_on_loopback_unless_the_account_wants_it(
+    case: str, refusal: int | None, tried: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody listens between two programs of one machine."""
+    seen: list[str] = []
+
+    async def attempt(
+        _self: Dialer, _endpoint: Endpoint, _account: Account, _schema: bytes, tls: str
+    ) -> None:
+        seen.append(tls)
+        if refusal is not None:
+            raise Refusal(refusal, "HY000", "no")
+
+    monkeypatch.setattr(Dialer, "_open", attempt)
+    endpoint = Endpoint(Server("db9", Address("127.0.0.1", 1), Role.PRIMARY, State.UP))
+
+    async def play() -> None:
+        try:
+            await Dialer(Settings(), None).open(endpoint, ACCOUNT, b"")
+        except Refusal:
+            assert refusal is not None
+
+    asyncio.run(play())
+    assert seen == tried, case
