@@ -6,7 +6,7 @@ from typing import Protocol, cast
 from rwrouter.errors import BackendLost
 from rwrouter.protocol.flags import CLIENT_QUERY_ATTRIBUTES, COM_QUERY, COM_QUIT
 from rwrouter.protocol.framing import frame
-from rwrouter.protocol.response import DONE, FAILED, LOCAL_INFILE, Reply
+from rwrouter.protocol.response import DONE, FAILED, FIRST, LOCAL_INFILE, Reply
 from rwrouter.proxy.servers import Endpoint
 from rwrouter.routing.prepared import PreparedHere
 
@@ -19,6 +19,9 @@ class Borrower(Protocol):
 
     def replied(self, backend: "BackendConnection", data: bytes) -> None:
         """A reply has ended; *data* is its last part, not yet passed on."""
+
+    def replied_well(self, backend: "BackendConnection", data: bytes) -> None:
+        """A reply has ended, as `replied`, and is no error."""
 
     def infile_wanted(self, backend: "BackendConnection", data: bytes) -> None:
         """The server asks for the client's file; *data* is the request, not yet passed on."""
@@ -58,6 +61,7 @@ class BackendConnection(asyncio.Protocol):
         "transport",
         "variables",
         "version",
+        "write",
     )
 
     def __init__(
@@ -88,6 +92,7 @@ class BackendConnection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the transport over from the login."""
         self.transport = cast("asyncio.Transport", transport)
+        self.write = self.transport.write
 
     # -- sending
 
@@ -133,18 +138,24 @@ class BackendConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Follow the reply, and pass it on."""
-        if not self.busy:
+        reply = self.reply
+        borrower = self.borrower
+        if reply.state == FIRST and not reply.used and borrower is not None and self._asked is None:
+            # The common case, without a look at what is rare: a small reply, whole.
+            if reply.take_small(data):
+                self.busy = False
+                borrower.replied_well(self, data)
+                return
+        elif not self.busy:
             # A server speaks unasked only to say that it ends (1053, 4031): what comes next is its FIN.
             self._ended("it ended the connection")
             self.transport.abort()
             return
-        reply = self.reply
         out = reply.receive(data)
         state = reply.state
         if self._asked is not None:
             self._collect(out, state)
             return
-        borrower = self.borrower
         if borrower is None:  # the client has gone; this connection is being closed
             return
         if state < LOCAL_INFILE:

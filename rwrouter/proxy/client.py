@@ -110,6 +110,7 @@ class ClientConnection(asyncio.Protocol):
         self.secure = secure
         self.session = Session(backend.schema)
         self.consistency = pairing.consistency_of(gateway, login.user)
+        self.spreads = self.consistency != "primary"  # its reads need no decision beyond the plan
         self.backends: dict[Endpoint, BackendConnection] = {backend.endpoint: backend}
         self.statements = StatementBook()
         self.statement: PlannedStatement | None = None  # of the COM_STMT_* command that runs
@@ -118,7 +119,8 @@ class ClientConnection(asyncio.Protocol):
         self.last: BackendConnection = backend  # of the statement before
         self.current: BackendConnection | None = None  # of the statement that runs
         self.plan: Plan = STATEMENT  # of the statement that runs
-        self.command = 0
+        self.command = COM_QUERY
+        self._unusual = False  # what `_ended` has to put right after this statement
         self.request = b""  # kept until the reply begins, to run a read again
         self.started = False  # a part of the reply has been passed on
         self.retries = 0
@@ -149,7 +151,25 @@ class ClientConnection(asyncio.Protocol):
         if header != len(data) - 4:  # its sequence id is 0, too
             self._queue(data)
         elif command == COM_QUERY and not self.has_attributes:
-            self._query(data, self.plan_of(data[5:]))
+            # The common case, in one piece of code: a read of a free session.
+            plan = self.plan_of(data[5:])
+            session = self.session
+            if not (plan.is_plain_read and session.free and self.spreads):
+                self._query(data, plan)
+                return
+            endpoint = self._routes.readers.pick()
+            backend = self.backends.get(endpoint)  # type: ignore[arg-type]
+            if backend is None or backend.version != session.version or backend.reached != session.writes:
+                self._query_of(data, plan, endpoint)
+                return
+            endpoint.counters.reads += 1  # type: ignore[union-attr]
+            self._busy = True
+            self.plan = plan
+            self.request = data
+            self.current = backend
+            backend.busy = True
+            backend.reply.begin(COM_QUERY)
+            backend.write(data)
         elif command == COM_STMT_EXECUTE:
             self._execute(data)
         else:
@@ -158,35 +178,27 @@ class ClientConnection(asyncio.Protocol):
     def _query(self, data: bytes, plan: Plan) -> None:
         """Run a COM_QUERY that is here whole."""
         session = self.session
-        backend: BackendConnection | None
+        backend = self.home
         if session.free:
-            if plan.target is not REPLICA or plan.hint is not None or self.consistency == "primary":
+            if plan.is_plain_read and self.spreads:
+                self._query_of(data, plan, self._routes.readers.pick())
+            else:
                 self.run(data, plan)
-                return
-            endpoint = self._routes.readers.pick()
-            if endpoint is None:
-                self.run(data, plan)
-                return
-            backend = self.backends.get(endpoint)
-            if backend is None or backend.version != session.version or backend.reached != session.writes:
-                self.prepare(data, plan, Where.READ, endpoint)
-                return
-            counters = endpoint.counters
-            counters.reads += 1
+        elif backend is None or backend.version != session.version or plan.target is Target.LOCAL:
+            self.run(data, plan)
         else:
-            backend = self.home
-            if backend is None or backend.version != session.version or plan.target is Target.LOCAL:
-                self.run(data, plan)
-                return
-            counters = backend.endpoint.counters
-        counters.statements += 1
-        self._busy = True
-        self.plan = plan
-        self.request = data
-        self.started = False
-        self.current = backend
-        self.command = COM_QUERY
-        backend.send(data, COM_QUERY)
+            self.dispatch(backend, data, plan, COM_QUERY)
+
+    def _query_of(self, data: bytes, plan: Plan, endpoint: Endpoint | None) -> None:
+        """Run a read on *endpoint*, whose turn it is."""
+        session = self.session
+        backend = self.backends.get(endpoint) if endpoint is not None else None
+        if endpoint is None:
+            self.run(data, plan)
+        elif backend is None or backend.version != session.version or backend.reached != session.writes:
+            self.prepare(data, plan, Where.READ, endpoint)
+        else:
+            self.dispatch(backend, data, plan, COM_QUERY)
 
     def _execute(self, data: bytes) -> None:
         """Run a COM_STMT_EXECUTE that is here whole: as `_query`, with the ids of the server in it."""
@@ -198,7 +210,7 @@ class ClientConnection(asyncio.Protocol):
         session = self.session
         plan = statement.plan
         if session.free:
-            if plan.target is not REPLICA or plan.hint is not None or self.consistency == "primary":
+            if not (plan.is_plain_read and self.spreads):
                 executing.execute(self, data, statement)
                 return
             endpoint = self._routes.readers.pick()
@@ -213,22 +225,20 @@ class ClientConnection(asyncio.Protocol):
             ):
                 executing.execute(self, data, statement, endpoint)
                 return
-            counters = backend.endpoint.counters
-            counters.reads += 1
+            backend.endpoint.counters.reads += 1
         else:
             backend = self.home
             prepared = backend.prepared.get(statement) if backend is not None else None
             if backend is None or prepared is None or backend.version != session.version:
                 executing.execute(self, data, statement)
                 return
-            counters = backend.endpoint.counters
-        counters.statements += 1
+            backend.endpoint.counters.writes += 1
         self._busy = True
         self.plan = plan
         self.request = data
-        self.started = False
         self.current = backend
         self.command = COM_STMT_EXECUTE
+        self._unusual = True
         backend.send(translate(data, statement, prepared, attributes=self.has_attributes), COM_STMT_EXECUTE)
 
     def run(self, data: bytes, plan: Plan, command: int = COM_QUERY) -> None:
@@ -281,12 +291,14 @@ class ClientConnection(asyncio.Protocol):
     def dispatch(self, backend: BackendConnection, data: bytes, plan: Plan, command: int) -> None:
         """Send a command to the connection that has been chosen and prepared for it."""
         counters = backend.endpoint.counters
-        counters.statements += 1
-        if plan.target is REPLICA:
+        if plan.target is REPLICA and self.session.free:
             counters.reads += 1
+        else:
+            counters.writes += 1
         self._busy = True
         self.plan = plan
         self.command = command
+        self._unusual = command != COM_QUERY or self.retries > 0
         self.request = data
         self.started = False
         self.current = backend
@@ -404,7 +416,7 @@ class ClientConnection(asyncio.Protocol):
 
     def forward(self, data: bytes) -> None:
         """Pass on a part of a reply."""
-        self.started = True
+        self.started = self._unusual = True
         self._write(data)
 
     def replied(self, backend: BackendConnection, data: bytes) -> None:
@@ -418,14 +430,33 @@ class ClientConnection(asyncio.Protocol):
             self._write(data)
             backend.endpoint.counters.errors += 1
             self.session.on_error(effects)
-        else:
+            self._ended(backend)
+        elif reply.changes:
             self._write(data)
-            session = self.session
-            if effects or reply.changes or (reply.status ^ session.status) & WATCHED:
-                self._learn(backend, effects)
-            elif self.command != COM_QUERY:
-                self._after(backend)
+            self._learn(backend, effects)
+            self._ended(backend)
+        else:
+            self.replied_well(backend, data)
+
+    def replied_well(self, backend: BackendConnection, data: bytes) -> None:
+        """The statement has ended well, and its reply reported no change of state."""
+        self._write(data)
+        effects = self.plan.effects
+        if effects or (backend.reply.status ^ self.session.status) & WATCHED:
+            self._learn(backend, effects)
+        elif self.command != COM_QUERY:
+            self._after(backend)
         self.last = backend
+        self._busy = False
+        if self._inbox or self._paused or self._unusual:
+            self._ended(backend)
+
+    def _ended(self, backend: BackendConnection) -> None:
+        """Go on to the next command."""
+        self.last = backend
+        self.command = COM_QUERY  # what nearly every next one is
+        self.started = self._unusual = False
+        self.retries = 0
         self._busy = False
         if self._inbox or self._paused:
             self._next_command()

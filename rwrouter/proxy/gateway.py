@@ -173,7 +173,11 @@ class Gateway:
         counters = self.counters
         counters.clients = len(self.clients)
         counters.sessions_pinned = sum(client.home is not None for client in self.clients.values())
-        sent = sum(endpoint.counters.statements for endpoint in self.routes.endpoints.values())
+        sent = 0
+        for endpoint in self.routes.endpoints.values():
+            counted = endpoint.counters
+            counted.statements = counted.reads + counted.writes
+            sent += counted.statements
         counters.statements = sent + counters.local_answers
         known = [classifier.counters for classifier in self._classifiers.values()]
         counters.plan_misses = sum(some.shape_misses for some in known)
@@ -186,9 +190,7 @@ class Gateway:
         rows = [ServerCounters() for _ in indexes]
         for name, endpoint in self.routes.endpoints.items():
             if name in indexes:
-                counters = endpoint.counters
-                counters.writes = counters.statements - counters.reads
-                rows[indexes[name]] = counters
+                rows[indexes[name]] = endpoint.counters
         return rows
 
     # -- tasks

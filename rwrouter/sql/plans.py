@@ -94,7 +94,7 @@ class Hint:
 class Plan:
     """Where a statement may go, what it leaves behind, and why. Shared by sessions: never changed."""
 
-    __slots__ = ("digest", "effects", "hint", "reason", "target")
+    __slots__ = ("digest", "effects", "hint", "is_plain_read", "reason", "target")
 
     def __init__(
         self, target: Target, reason: str, *, digest: str = "", effects: int = 0, hint: Hint | None = None
@@ -104,3 +104,4 @@ class Plan:
         self.digest = digest
         self.effects = effects
         self.hint = hint
+        self.is_plain_read = target is Target.REPLICA and hint is None  # asked once per statement

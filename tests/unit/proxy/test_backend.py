@@ -26,6 +26,10 @@ class Borrower:
         """Record."""
         self.told.append(("replied", data))
 
+    def replied_well(self, _backend: BackendConnection, data: bytes) -> None:
+        """Record."""
+        self.told.append(("replied", data))
+
     def infile_wanted(self, _backend: BackendConnection, data: bytes) -> None:
         """Record."""
         self.told.append(("infile", data))
