@@ -4,7 +4,7 @@ import asyncio
 import logging
 import os
 from collections.abc import Coroutine, Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from rwrouter.config.model import Settings
 from rwrouter.counters import ServerCounters, WorkerCounters
@@ -21,6 +21,11 @@ if TYPE_CHECKING:
     from rwrouter.proxy.client import ClientConnection
 
 log = logging.getLogger("rwrouter.proxy")
+
+
+FIRST_NUMBER: Final = 1 << 30
+"""The router's connection ids begin here, far above those that servers give: a KILL with a number from a server's
+process list is for that server, and can't hit another client of the router."""
 
 
 class Nudge(Protocol):
@@ -40,7 +45,7 @@ class KillElsewhere(Protocol):
 class Gateway:
     """One worker's shared state.
 
-    *index* of *stride* workers: connection ids are index + 1 + n * stride, so that they are unique over workers.
+    *index* of *stride* workers: connection ids are FIRST_NUMBER + index + n * stride, unique over workers.
     *nudge* tells the monitor to look at a server now.
     """
 
@@ -70,6 +75,7 @@ class Gateway:
         self._index = index
         self._stride = stride
         self._next = 0
+        self.first_number = FIRST_NUMBER
         self._classifiers: dict[tuple[Flavor, bool, bool, bool], Classifier] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
         self.configured = {
@@ -98,8 +104,8 @@ class Gateway:
     def connection_id(self) -> int:
         """Return a connection id that no other connection of this router has, on any worker; 32 bits."""
         while True:
-            self._next = (self._next + 1) % (0xFFFF_FFF0 // self._stride)
-            number = self._next * self._stride + self._index + 1
+            self._next = (self._next + 1) % (FIRST_NUMBER // self._stride)
+            number = FIRST_NUMBER + self._next * self._stride + self._index
             if number not in self.clients:
                 return number
 
@@ -143,7 +149,7 @@ class Gateway:
 
     def is_elsewhere(self, number: int) -> bool:
         """Tell whether *number* can be a client of another worker."""
-        return self._stride > 1 and (number - 1) % self._stride != self._index
+        return self._stride > 1 and (number - FIRST_NUMBER) % self._stride != self._index
 
     # -- credentials
 

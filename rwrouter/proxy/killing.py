@@ -36,9 +36,12 @@ def read_kill(sql: bytes) -> tuple[int, bool] | None:
 
 
 def answer_kill(client: "ClientConnection", sql: bytes) -> bool:
-    """Carry out a KILL by number; False where it is of another form, which the primary answers."""
+    """Carry out a KILL of a client of the router; False where it is of another form, or has a server's number.
+
+    Those the primary answers: a person who reads its process list means its numbers.
+    """
     asked = read_kill(sql)
-    if asked is None:
+    if asked is None or asked[0] < client.gateway.first_number:
         return False
     client.begin_local(_killed(client, *asked))
     return True

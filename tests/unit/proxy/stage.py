@@ -13,7 +13,7 @@ from rwrouter.protocol.resultset import build_text_result
 from rwrouter.proxy.backend import BackendConnection
 from rwrouter.proxy.client import ClientConnection
 from rwrouter.proxy.dial import Account
-from rwrouter.proxy.gateway import Gateway
+from rwrouter.proxy.gateway import FIRST_NUMBER, Gateway
 from rwrouter.proxy.servers import Endpoint
 
 CAPABILITIES = CLIENT_PROTOCOL_41 | CLIENT_DEPRECATE_EOF | CLIENT_SESSION_TRACK
@@ -135,9 +135,16 @@ class Stage:
         self.transport = Transport()
         first = self._backend(self.gateway.routes.endpoints["db1"], account)
         self.client = ClientConnection(
-            self.gateway, self.transport, 1, login, account, first, peer="192.0.2.1:4711", secure=False
+            self.gateway,
+            self.transport,
+            FIRST_NUMBER,
+            login,
+            account,
+            first,
+            peer="192.0.2.1:4711",
+            secure=False,
         )
-        self.gateway.clients[1] = self.client
+        self.gateway.clients[FIRST_NUMBER] = self.client
 
     def show(self, *servers: Server, primary: str | None = "db1", generation: int = 1) -> None:
         """Let the monitor see *servers*."""

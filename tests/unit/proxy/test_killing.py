@@ -2,6 +2,7 @@
 
 import pytest
 
+from rwrouter.proxy.gateway import FIRST_NUMBER
 from rwrouter.proxy.killing import read_kill
 from tests.unit.proxy.stage import Stage, by_name, ok, on_stage, query
 
@@ -26,7 +27,19 @@ def test_an_unknown_id_gets_the_servers_error() -> None:
     """1094, as a server says it."""
 
     async def play(stage: Stage) -> None:
-        assert b"Unknown thread id: 99" in await stage.send(query("KILL 99"))
+        assert f"Unknown thread id: {FIRST_NUMBER + 99}".encode() in await stage.send(
+            query(f"KILL {FIRST_NUMBER + 99}")
+        )
+
+    on_stage(play)
+
+
+def test_a_servers_number_is_for_the_server() -> None:
+    """What a person read in the primary's process list is sent there as it is."""
+
+    async def play(stage: Stage) -> None:
+        assert await stage.send(query("KILL 99")) == ok()
+        assert stage.sent(b"KILL 99") == ["db1"]
 
     on_stage(play)
 
@@ -35,7 +48,7 @@ def test_a_killed_connection_is_killed_on_its_servers_and_closed() -> None:
     """The servers are told their own ids, and check the rights."""
 
     async def play(stage: Stage) -> None:
-        await stage.send(query("KILL 1"))
+        await stage.send(query(f"KILL {stage.client.number}"))
         assert stage.sent(b"KILL CONNECTION 100") == ["db1"]
         assert stage.transport.closed
 
