@@ -16,7 +16,9 @@ the server reads it. Then go on behind it. What a name in quotes loses are digit
 is then spelled with a `?`, and no name spelled so is on any list.
 
 Sources: sql/sql_lex.cc of MySQL 8.0 to 9.x (lex_one_token, consume_comment) and of MariaDB.
-Every pattern is linear: quantifiers are possessive, and what is not closed takes all the rest at once.
+Every pattern is linear: quantifiers are possessive, and what is not closed takes all the rest at once. A
+group that repeats is an atomic group, `(?>(?:...)*)`: before Python 3.11.5, `(?:...)*+` fails where it should
+match (python/cpython gh-106052), and Debian 12 has 3.11.2.
 """
 
 import re
@@ -36,15 +38,15 @@ _DIRTY_ANSI: Final = re.compile(rb"""['\\#\x00]|--|/\*|\*/|@['"`]""")
 def _shape_pattern(*, ansi_quotes: bool) -> re.Pattern[bytes]:
     """Return the pattern of `shape`. It starts with one set of bytes, so that the engine can skip to it."""
     stops = rb"""'"`\\""" if ansi_quotes else rb"'`\\"
-    single = rb"(?<=')[^" + stops + rb"]*+'(?:,[ ]?+'[^" + stops + rb"]*+')*+"
-    double = rb'|(?<=")[^"`\\]*+"(?:,[ ]?+"[^"`\\]*+")*+'
+    single = rb"(?<=')[^" + stops + rb"]*+'(?>(?:,[ ]?+'[^" + stops + rb"]*+')*)"
+    double = rb'|(?<=")[^"`\\]*+"(?>(?:,[ ]?+"[^"`\\]*+")*)'
     number = (
         rb"(?<=[0-9])(?<!["
         + _NAME
         + rb"@`][0-9])[0-9]*+(?:\.[0-9]++)?(?:[eE][-+]?[0-9]++)?(?!["
         + _NAME
         + rb"])"
-        rb"(?:,[ ]?+" + _INT + rb")*+"
+        rb"(?>(?:,[ ]?+" + _INT + rb")*)"
     )
     first = rb"['0-9]" if ansi_quotes else rb"""['"0-9]"""
     return re.compile(first + rb"(?:" + single + (b"" if ansi_quotes else double) + rb"|" + number + rb")")
@@ -52,24 +54,30 @@ def _shape_pattern(*, ansi_quotes: bool) -> re.Pattern[bytes]:
 
 def _fold_pattern(*, ansi_quotes: bool, no_backslash_escapes: bool) -> re.Pattern[bytes]:
     def string(quote: bytes) -> bytes:
+        plain = quote + rb"[^\\" + quote + rb"]*+" + quote + rb"(?!" + quote + rb")|"  # most need no more
         if no_backslash_escapes:
-            return quote + rb"(?:[^" + quote + rb"]++|" + quote * 2 + rb")*+" + quote
-        return quote + rb"(?:[^" + quote + rb"\\]++|\\.|" + quote * 2 + rb")*+" + quote
+            return plain + quote + rb"(?>(?:[^" + quote + rb"]++|" + quote * 2 + rb")*)" + quote
+        return plain + quote + rb"(?>(?:[^" + quote + rb"\\]++|\\.|" + quote * 2 + rb")*)" + quote
 
     # The body of an executable comment must end at the same place whether a server reads or skips it: strings
     # without comment marks, comments without strings.
     body = (
-        rb"(?:[^'\"`\\#*/\x00-]++|-(?!-)|\*(?!/)|/(?!\*)"
-        rb"|'(?:[^'\"`\\*/]++|\*(?!/)|/(?!\*))*+'|\"(?:[^\"'`\\*/]++|\*(?!/)|/(?!\*))*+\"|`[^`'\"\\*/]*+`"
-        rb"|/\*(?![!+M])[^*/'\"`]*+\*/)*+"
+        rb"(?>(?:[^'\"`\\#*/\x00-]++|-(?!-)|\*(?!/)|/(?!\*)"
+        rb"|'(?>(?:[^'\"`\\*/]++|\*(?!/)|/(?!\*))*)'|\"(?>(?:[^\"'`\\*/]++|\*(?!/)|/(?!\*))*)\""
+        rb"|`[^`'\"\\*/]*+`|/\*(?![!+M])[^*/'\"`]*+\*/)*)"
     )
     alternatives = (
         rb"(?P<string>" + string(b"'") + (b"" if ansi_quotes else rb"|" + string(b'"')) + rb")",
-        rb"(?P<name>`(?:[^`\x00]++|``)*+`" + (rb'|"(?:[^"\x00]++|"")*+"' if ansi_quotes else b"") + rb")",
+        rb"(?P<name>`(?>(?:[^`\x00]++|``)*)`"
+        + (rb'|"(?>(?:[^"\x00]++|"")*)"' if ansi_quotes else b"")
+        + rb")",
         rb"(?P<opener>/\*M?!(?=" + body + rb"\*/)(?:[0-9]{5,6})?)",
         rb"(?P<closer>\*/)",
-        rb"(?P<optimizer>/\*\+(?:[^*\x00]++|\*(?!/))*+\*/)",
-        rb"(?P<comment>/\*(?!M?!)(?:[^*\x00]++|\*(?!/))*+\*/|--(?=[\x00-\x20\x7f]|\Z)[^\n\x00]*+|\#[^\n\x00]*+)",
+        rb"(?P<optimizer>/\*\+[^\x00]*?\*/)",
+        (
+            rb"(?P<comment>/\*(?!M?!)[^\x00]*?\*/"
+            rb"|--(?=[\x00-\x20\x7f]|\Z)[^\n\x00]*+|\#[^\n\x00]*+)"
+        ),
         rb"(?P<number>(?:(?<![" + _NAME + rb"@`])(?:0x[0-9a-fA-F]++|0b[01]++|[0-9]++(?:\.[0-9]*+)?"
         rb"(?:[eE][-+]?[0-9]++)?)(?![" + _NAME + rb"]))|\\N)",
         rb"""(?P<bad>['"`\\\x00].*+|/\*.*+|--(?=[\x80-\xff]).*+)""",
@@ -77,8 +85,8 @@ def _fold_pattern(*, ansi_quotes: bool, no_backslash_escapes: bool) -> re.Patter
     return re.compile(rb"|".join(alternatives), re.DOTALL)
 
 
-_LIST: Final = re.compile(rb"\?(?:[ ]*+,[ ]*+\?)++")
-_ROWS: Final = re.compile(rb"(\(\?\))(?:[ ]*+,[ ]*+\(\?\))++")
+_LIST: Final = re.compile(rb"\?(?>(?:[ ]*+,[ ]*+\?)+)")
+_ROWS: Final = re.compile(rb"(\(\?\))(?>(?:[ ]*+,[ ]*+\(\?\))+)")
 
 
 def shorten(folded: bytes) -> bytes:
