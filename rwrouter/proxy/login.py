@@ -75,7 +75,7 @@ class ClientLogin(asyncio.Protocol):
 
     def _reject(self, error: RouterError) -> None:
         log.warning('event=rejected client=%s code=%d reason="%s"', self._peer, error.code, error)
-        self._transport.write(build_error(error, 0))
+        self._transport.write(build_error(error, 0, with_sqlstate=False))  # no version has been agreed
         self._transport.close()
 
     def _too_late(self) -> None:
