@@ -268,12 +268,13 @@ def picture(run: Run, path: Path) -> None:
     ]
     if of(run, "big_result"):
         panels.append(Panel("big_result", f"{LOADS['big_result'].label}\ntime ÷ direct", "p95", "direct"))
-    columns = min(4, len(panels))
+    columns = min(3, len(panels))
     lines = -(-len(panels) // columns)
     figure, axes = plt.subplots(
-        lines, columns, figsize=(3.7 * columns + 1.6, 2.6 * lines + 0.7), squeeze=False, sharey=True
+        lines, columns, figsize=(3.9 * columns + 1.6, 2.6 * lines + 0.7), squeeze=False, sharey=True
     )
-    names = [name for name in PROXIES if name != "direct"][::-1]
+    asked = {each.proxy for each in (*run.samples, *run.failures)}
+    names = [name for name in PROXIES if name != "direct" and name in asked][::-1]
     for axis, panel in zip(axes.flat, panels, strict=False):
         draw(axis, run, names, panel)
     for axis in axes.flat[len(panels) :]:
