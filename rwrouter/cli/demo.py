@@ -133,8 +133,9 @@ def tour(sandbox: Sandbox, router: RouterProcess, console: Console) -> int:
     explainer = Explainer()
     wrong = 0
     table = Table(title=f"through {router.host}:{router.port}", title_justify="left")
-    for column in ("statement", "ran on", "why"):
-        table.add_column(column, overflow="fold")
+    table.add_column("statement", overflow="fold")
+    table.add_column("ran on", no_wrap=True)
+    table.add_column("why", max_width=24)
     for title, steps in TOUR.items():
         table.add_section()
         table.add_row(f"[bold]{title}", "", "")
