@@ -6,12 +6,14 @@
 """
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import pytest
 
 from rwrouter.model import Flavor
 from rwrouter.sandbox import Sandbox
+from rwrouter.sandbox.options import Account
 from rwrouter.sandbox.router import RouterProcess
 from tests.integration.containers import Containers, running
 from tests.integration.harness import RouterFactory, start
@@ -91,10 +93,11 @@ def schema(request: pytest.FixtureRequest, make_schema: SchemaFactory) -> str:
 
 
 @pytest.fixture
-def router() -> Iterator[RouterFactory]:
+def router(tmp_path: Path) -> Iterator[RouterFactory]:
     """Start routers: `router(cluster, "--workers", "2")`. They end with the test; no log has a traceback.
 
-    Keywords: *wait* (default True: return when an application can read through it), *environment*.
+    Keywords: *wait* (default True: return when an application can read through it), *environment*, *weights*
+    (one per server), *config* (the text of a file), *monitor* (another account than the right one).
     """
     made: list[RouterProcess] = []
 
@@ -103,11 +106,21 @@ def router() -> Iterator[RouterFactory]:
         *arguments: str,
         wait: bool = True,
         environment: dict[str, str] | None = None,
+        weights: Sequence[int] | None = None,
+        config: str | None = None,
+        monitor: Account | None = None,
     ) -> RouterProcess:
         if "--workers" not in arguments:
             arguments = (*arguments, "--workers", "1")
         addresses = [server.address for server in servers.servers]
-        process = RouterProcess(addresses, servers.monitor, servers.app, arguments, environment)
+        if weights is not None:
+            addresses = [f"{address},weight={n}" for address, n in zip(addresses, weights, strict=True)]
+        if config is not None:
+            path = tmp_path / "rwrouter.toml"
+            path.write_text(config)
+            arguments = ("--config", str(path), *arguments)
+        account = monitor or servers.monitor
+        process = RouterProcess(addresses, account, servers.app, arguments, environment)
         made.append(process)
         process.wait_listening()
         if wait:
