@@ -9,7 +9,7 @@ import mysql.connector
 import pymysql
 import pytest
 from mysql.connector.errors import DatabaseError
-from sqlalchemy import URL, ForeignKey, create_engine, select
+from sqlalchemy import URL, ForeignKey, String, create_engine, select
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, relationship
 
 from rwrouter.sandbox import Sandbox
@@ -164,7 +164,7 @@ class Author(Base):
 
     __tablename__ = "author"
     id: Mapped[int] = mapped_column(primary_key=True)
-    name: Mapped[str] = mapped_column(__import__("sqlalchemy").String(40))
+    name: Mapped[str] = mapped_column(String(40))
     books: Mapped[list["Book"]] = relationship(back_populates="author", cascade="all, delete-orphan")
 
 
@@ -173,7 +173,7 @@ class Book(Base):
 
     __tablename__ = "book"
     id: Mapped[int] = mapped_column(primary_key=True)
-    title: Mapped[str] = mapped_column(__import__("sqlalchemy").String(80))
+    title: Mapped[str] = mapped_column(String(80))
     author_id: Mapped[int] = mapped_column(ForeignKey("author.id"))
     author: Mapped[Author] = relationship(back_populates="books")
 
