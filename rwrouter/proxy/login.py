@@ -111,6 +111,7 @@ class ClientLogin(asyncio.Protocol):
         if machine.error is not None:
             log.warning('event=ended client=%s reason="%s"', self._peer, machine.error)
             self._machine = None
+            self._deadline.cancel()
             self._transport.close()
 
     async def _enter(self, machine: ServerHandshake, login: LoginEvent) -> None:
@@ -157,6 +158,7 @@ class ClientLogin(asyncio.Protocol):
 
     def _finish(self, machine: ServerHandshake) -> None:
         self._machine = None
+        self._deadline.cancel()
         self._transport.write(machine.data_to_send())
         self._transport.close()
 

@@ -103,6 +103,7 @@ def someone_else(process: RouterProcess) -> Iterator[None]:
     thread = threading.Thread(target=work)
     thread.start()
     try:
+        eventually(lambda: ran > 0 or bool(trouble), "the other session works")
         yield
     finally:
         stop.set()
