@@ -45,6 +45,10 @@ RESPAWN_SECONDS: Final = 1.0
 """A worker that died sooner than this after its start is replaced only after such a pause."""
 
 
+STOP_SECONDS: Final = 2.0
+"""How long the monitor may take to end: its threads may be waiting for a server that hangs."""
+
+
 class WorkerProcess:
     """A worker, as the master sees it."""
 
@@ -97,10 +101,10 @@ class Master:
         await self._stopping.wait()
         log.info("event=stopping")
         await self._drain()
-        watching.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await watching
+        # Closed first: asyncio.wait_for of Python 3.11 can swallow a cancellation that comes with its result.
         monitoring.close()
+        watching.cancel()
+        await asyncio.wait({watching}, timeout=STOP_SECONDS)
         if admin is not None:
             await admin.stop()
         for listen in self.settings.listen:

@@ -46,6 +46,7 @@ class ClientLogin(asyncio.Protocol):
         self._task: asyncio.Task[None] | None = None
         self._number = 0
         self._secure = False
+        self._spoke = False  # it has sent something: not the health check of a balancer
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Greet, or say why nobody can be served."""
@@ -89,6 +90,7 @@ class ClientLogin(asyncio.Protocol):
         machine = self._machine
         if machine is None:
             return
+        self._spoke = True
         machine.receive(data)
         while True:
             event = machine.next_event()
@@ -206,7 +208,8 @@ class ClientLogin(asyncio.Protocol):
         """The client went away before it was logged in."""
         if self._machine is not None:
             self._deadline.cancel()
-            if exc is not None:
-                log.info('event=ended client=%s reason="%s"', self._peer, exc)
+            if exc is not None or self._spoke:
+                why = exc or "hung up before it was logged in"
+                log.info('event=ended client=%s reason="%s"', self._peer, why)
         if self._task is not None:
             self._task.cancel()

@@ -139,10 +139,26 @@ async def _ready(
             raise BackendLost("the client has gone")
         backend.borrower = client
         client.backends[endpoint] = backend
+    if not client.session.knows_collation:
+        await _learn_collation(client, backend)
     await bring(client, backend)
     if where is Where.READ and backend.reached != client.session.writes:
         await _wait(client, backend, plan)
     return backend
+
+
+async def _learn_collation(client: "ClientConnection", backend: BackendConnection) -> None:
+    """Ask the connection on which the session's character set was set for the collation that came with it."""
+    session = client.session
+    holder = next((other for other in client.backends.values() if other.version == session.version), None)
+    if holder is None or holder is backend or holder.closed:
+        return
+    reply = await holder.query(b"SELECT @@collation_connection")
+    value = first_value(reply, client.login.capabilities)
+    if value:
+        session.variables[b"collation_connection"] = value
+        holder.variables[b"collation_connection"] = value
+        session.knows_collation = True
 
 
 async def bring(client: "ClientConnection", backend: BackendConnection) -> None:

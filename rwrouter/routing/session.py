@@ -55,6 +55,7 @@ class Session:
     __slots__ = (
         "ansi_quotes",
         "free",
+        "knows_collation",
         "last_write_at",
         "mode_version",
         "open_handlers",
@@ -85,6 +86,7 @@ class Session:
         self.pins = 0
         self.free = self.schema not in UNREPLICATED_SCHEMAS
         self.variables: dict[bytes, bytes] = {}
+        self.knows_collation = True  # False: SET NAMES x COLLATE y is reported without its y, by both flavors
         self.serializable = False
         self.ansi_quotes = False
         self.mode_version = 0  # grows when the way to read SQL text changes
@@ -165,6 +167,11 @@ class Session:
         if self.variables.get(name) != value:
             self.variables[name] = value
             self.version += 1
+        if name == b"character_set_connection":
+            self.variables.pop(b"collation_connection", None)
+            self.knows_collation = False
+        elif name == b"collation_connection":
+            self.knows_collation = True
         if name == b"sql_mode":
             quotes = b"ANSI_QUOTES" in value
             if quotes != self.ansi_quotes:
