@@ -2,7 +2,6 @@
 
 import difflib
 import importlib
-import importlib.util
 from typing import Final
 
 import click
@@ -12,7 +11,6 @@ from rwrouter import __version__
 COMMANDS: Final = {  # name: (module of rwrouter.cli, what it does); the function has the command's name
     "run": ("run", "Start the router."),
     "check": ("check", "Read a configuration, report every problem, start nothing."),
-    "init": ("init", "Look at a live server and write rwrouter.toml."),
     "status": ("status", "Show servers, roles, lag and shares of a running router."),
     "explain": ("explain", "Say where a statement would go, and why."),
     "sandbox": ("sandbox", "Start real servers, a primary and replicas, to try things on."),
@@ -25,11 +23,11 @@ class LazyGroup(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         """Return the names in the order of the table."""
-        return [name for name in COMMANDS if self._exists(name)]
+        return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         """Return the command, None if there is none of that name."""
-        if cmd_name not in COMMANDS or not self._exists(cmd_name):
+        if cmd_name not in COMMANDS:
             return None
         module = importlib.import_module(f"rwrouter.cli.{COMMANDS[cmd_name][0]}")
         command: click.Command = getattr(module, cmd_name)
@@ -51,9 +49,6 @@ class LazyGroup(click.Group):
         """List the commands without importing them."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, COMMANDS[name][1]) for name in self.list_commands(ctx)])
-
-    def _exists(self, name: str) -> bool:
-        return importlib.util.find_spec(f"rwrouter.cli.{COMMANDS[name][0]}") is not None
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})

@@ -1,6 +1,5 @@
 """rwrouter run: options and file become Settings; the master takes over."""
 
-import importlib
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -107,5 +106,6 @@ def run(
     except InvalidSettings as exc:
         click.echo(str(exc), err=True)
         raise click.exceptions.Exit(1) from None
-    master = importlib.import_module("rwrouter.process.master")  # late: it brings the event loop
+    from rwrouter.process import master  # late: it brings the event loop
+
     sys.exit(master.serve(settings))

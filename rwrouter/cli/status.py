@@ -60,16 +60,17 @@ def lag_text(seconds: float | None, role: str) -> str:
 
 def render(status: dict[str, Any]) -> Group:
     """Return the status for a terminal."""
+    has_names = any(server["name"] != server["address"] for server in status["servers"])
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for heading in ("server", "address", "role", "state", "lag", "weight", "statements", "reads", "share"):
-        is_number = heading in ("lag", "weight", "statements", "reads", "share")
-        table.add_column(heading, justify="right" if is_number else "left", no_wrap=True)
-    table.add_column("reason")
+    for heading in ("server", *(["address"] if has_names else []), "role", "state"):
+        table.add_column(heading, overflow="fold")
+    for heading in ("lag", "weight", "statements", "reads", "share"):
+        table.add_column(heading, justify="right", no_wrap=True)
     for server in status["servers"]:
         share = server["share_of_reads"]
         table.add_row(
             server["name"],
-            "" if server["name"] == server["address"] else server["address"],
+            *([server["address"]] if has_names else []),
             server["role"],
             Text(server["state"], style=COLOURS.get(server["state"], "")),
             lag_text(server["lag_seconds"], server["role"]),
@@ -77,7 +78,6 @@ def render(status: dict[str, Any]) -> Group:
             f"{server['statements']:,}",
             f"{server['reads']:,}",
             "-" if share is None else f"{share:.1%}",
-            server["reason"],
         )
     ready = sum(worker["ready"] for worker in status["workers"])
     lines: list[Text | Table] = [
@@ -87,6 +87,11 @@ def render(status: dict[str, Any]) -> Group:
             f"listening on {', '.join(status['listeners'])}"
         ),
         table,
+    ]
+    lines += [  # below the table: a sentence has no place in a column of a narrow terminal
+        Text(f"{server['name']} is {server['state']}: {server['reason']}")
+        for server in status["servers"]
+        if server["reason"]
     ]
     if status["problem"]:
         lines.append(Text(f"problem: {status['problem']}", style="bold red"))

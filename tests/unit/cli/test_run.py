@@ -1,7 +1,5 @@
 """rwrouter run."""
 
-import importlib
-import types
 from pathlib import Path
 
 import pytest
@@ -9,6 +7,7 @@ from click.testing import CliRunner
 
 from rwrouter.cli.run import run, server_option, settings_from
 from rwrouter.config.model import Settings
+from rwrouter.process import master
 
 NEEDED = ["--server", "db1", "--monitor-user", "m"]
 
@@ -88,7 +87,7 @@ def test_the_master_gets_the_settings_and_its_word_is_the_exit_status(
         served.append(settings)
         return 1
 
-    monkeypatch.setattr(importlib, "import_module", lambda _name: types.SimpleNamespace(serve=serve))
+    monkeypatch.setattr(master, "serve", serve)
     result = CliRunner().invoke(run, NEEDED)
     assert (result.exit_code, result.output) == (1, "")
     assert served[0].servers[0].address == "db1"

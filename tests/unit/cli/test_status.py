@@ -45,7 +45,7 @@ def _body(source: FixedSource) -> bytes:
 
 
 def test_the_table_shows_each_server() -> None:
-    """Role, state, lag, share and reason stand in one line per server; alarms below."""
+    """Role, state, lag and share stand in one line per server; reasons and alarms below."""
     seen = Snapshot(servers=FixedSource().seen.servers, problem="no primary", alarms=("two primaries",))
     console = Console(width=160, no_color=True)
     with console.capture() as shown:
@@ -56,10 +56,20 @@ def test_the_table_shows_each_server() -> None:
     assert lines[2:] == [
         "db1 10.0.0.1:3306 primary up - 1 0 1 25.0%",
         "db2 10.0.0.2:3306 replica up 250 ms 100 0 3 75.0%",
-        'db3 [::1]:3306 replica down unknown 100 0 0 0.0% said "no"',
+        "db3 [::1]:3306 replica down unknown 100 0 0 0.0%",
+        'db3 is down: said "no"',
         "problem: no primary",
         "alarm: two primaries",
     ]
+
+
+def test_nothing_is_cut_on_a_narrow_terminal() -> None:
+    """At 80 columns every number and every reason is still there."""
+    console = Console(width=80, no_color=True)
+    with console.capture() as shown:
+        console.print(render(build_status(FixedSource())))
+    assert "…" not in shown.get()
+    assert 'db3 is down: said "no"' in shown.get()
 
 
 @pytest.mark.parametrize(
