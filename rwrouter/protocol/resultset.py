@@ -68,5 +68,10 @@ def first_value(reply: bytes, capabilities: int) -> bytes | None:
     if at >= len(payloads) - 1:
         return None
     row = payloads[at]
-    size = row[0]
-    return None if size >= 0xFB else row[1 : 1 + size]
+    size, start = row[0], 1
+    if size == 0xFB:
+        return None
+    if size > 0xFB:  # a length of 2 or 3 bytes follows; one of 8 is no small result
+        start = 3 if size == 0xFC else 4
+        size = int.from_bytes(row[1:start], "little")
+    return row[start : start + size]

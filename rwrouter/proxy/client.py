@@ -33,11 +33,11 @@ from rwrouter.protocol.handshake import Login
 from rwrouter.protocol.packets import build_error
 from rwrouter.protocol.statements import sql_of_query, translate
 from rwrouter.protocol.upload import Upload
-from rwrouter.proxy import executing, pairing
+from rwrouter.proxy import executing, pairing, waiting
 from rwrouter.proxy.backend import BackendConnection
 from rwrouter.proxy.dial import Account
 from rwrouter.proxy.killing import kill_abandoned
-from rwrouter.proxy.servers import Endpoint
+from rwrouter.proxy.servers import Endpoint, client_key
 from rwrouter.routing.decision import Where, decide
 from rwrouter.routing.prepared import PlannedStatement, StatementBook
 from rwrouter.routing.session import Session
@@ -109,8 +109,9 @@ class ClientConnection(asyncio.Protocol):
         self.peer = peer
         self.secure = secure
         self.session = Session(backend.schema)
-        self.consistency = pairing.consistency_of(gateway, login.user)
-        self.spreads = self.consistency != "primary"  # its reads need no decision beyond the plan
+        self.consistency = waiting.consistency_of(gateway, login.user)
+        # Its reads need no decision beyond the plan.
+        self.spreads = self.consistency in {"eventual", "session"}
         self.backends: dict[Endpoint, BackendConnection] = {backend.endpoint: backend}
         self.statements = StatementBook()
         self.statement: PlannedStatement | None = None  # of the COM_STMT_* command that runs
@@ -132,7 +133,7 @@ class ClientConnection(asyncio.Protocol):
         self._paused = False  # the client is not read
         self._transport = transport
         self._write = transport.write
-        self._routes = gateway.routes
+        self.routes = gateway.routes.of(client_key(peer, number))
         self._counters = gateway.counters
         self.has_attributes = bool(login.capabilities & CLIENT_QUERY_ATTRIBUTES)
         self._mode_version = -1
@@ -157,7 +158,7 @@ class ClientConnection(asyncio.Protocol):
             if not (plan.is_plain_read and session.free and self.spreads):
                 self._query(data, plan)
                 return
-            endpoint = self._routes.readers.pick()
+            endpoint = self.routes.readers.pick()
             backend = self.backends.get(endpoint)  # type: ignore[arg-type]
             if backend is None or backend.version != session.version or backend.reached != session.writes:
                 self._query_of(data, plan, endpoint)
@@ -181,7 +182,7 @@ class ClientConnection(asyncio.Protocol):
         backend = self.home
         if session.free:
             if plan.is_plain_read and self.spreads:
-                self._query_of(data, plan, self._routes.readers.pick())
+                self._query_of(data, plan, self.routes.readers.pick())
             else:
                 self.run(data, plan)
         elif backend is None or backend.version != session.version or plan.target is Target.LOCAL:
@@ -213,7 +214,7 @@ class ClientConnection(asyncio.Protocol):
             if not (plan.is_plain_read and self.spreads):
                 executing.execute(self, data, statement)
                 return
-            endpoint = self._routes.readers.pick()
+            endpoint = self.routes.readers.pick()
             backend = self.backends.get(endpoint) if endpoint is not None else None
             prepared = backend.prepared.get(statement) if backend is not None else None
             if (
@@ -255,7 +256,7 @@ class ClientConnection(asyncio.Protocol):
             self.prepare(data, plan, where, None, command, decision.server)
             return
         else:
-            primary = self._routes.primary
+            primary = self.routes.primary
             backend = self.backends.get(primary) if primary is not None else None
         if (
             backend is None
@@ -467,7 +468,7 @@ class ClientConnection(asyncio.Protocol):
         version = session.version
         writes = session.writes
         session.on_reply(effects, reply.status, reply.changes)
-        if effects & ASSUMED_WRITES and session.writes == writes and not self._routes.has_gtids:
+        if effects & ASSUMED_WRITES and session.writes == writes and not self.routes.has_gtids:
             session.wrote_without_gtid(self.gateway.loop.time())
         backend.reached = max(backend.reached, session.writes)
         if session.version != version:

@@ -12,6 +12,7 @@ from rwrouter.protocol.auth import Secret
 from rwrouter.protocol.handshake import ClientHandshake, Ready, Refused, StartTls
 from rwrouter.protocol.tls import TlsContext, TlsLayer
 from rwrouter.proxy.backend import BackendConnection
+from rwrouter.proxy.measured import MeasuredConnection
 from rwrouter.proxy.secure import SecureTransport
 from rwrouter.proxy.servers import Endpoint
 
@@ -48,13 +49,20 @@ class Login(asyncio.Protocol):
     """Logs in to one server; `done` gives the BackendConnection, or raises Refusal, BackendProtocolError, OSError."""
 
     def __init__(
-        self, endpoint: Endpoint, account: Account, schema: bytes, tls: str, context: TlsContext | None
+        self,
+        endpoint: Endpoint,
+        account: Account,
+        schema: bytes,
+        tls: str,
+        context: TlsContext | None,
+        kind: type[BackendConnection] = BackendConnection,
     ) -> None:
         self.done: asyncio.Future[BackendConnection] = asyncio.get_running_loop().create_future()
         self._endpoint = endpoint
         self._account = account
         self._schema = schema
         self._context = context
+        self._kind = kind
         self._machine = ClientHandshake(
             user=account.user,
             secret=account.secret,
@@ -99,7 +107,7 @@ class Login(asyncio.Protocol):
                 return
             elif isinstance(event, Ready):
                 account = self._account
-                backend = BackendConnection(
+                backend = self._kind(
                     self._endpoint,
                     event.connection_id,
                     event.capabilities,
@@ -134,6 +142,8 @@ class Dialer:
     def __init__(self, settings: Settings, context: TlsContext | None) -> None:
         self._timeout = settings.limits.connect_timeout
         self._context = context
+        measured = settings.reads.strategy in {"least_outstanding", "latency"}
+        self._kind = MeasuredConnection if measured else BackendConnection
         self._tls = _TLS.get(settings.server_tls.mode, "required")
 
     async def open(self, endpoint: Endpoint, account: Account, schema: bytes) -> BackendConnection:
@@ -153,7 +163,7 @@ class Dialer:
         login: Login | None = None
 
         def factory() -> Login:
-            return Login(endpoint, account, schema, tls, self._context)
+            return Login(endpoint, account, schema, tls, self._context, self._kind)
 
         async with asyncio.timeout(self._timeout):
             transport, login = await loop.create_connection(factory, address.host, address.port)

@@ -20,12 +20,13 @@ from rwrouter.protocol.flags import (
 )
 from rwrouter.protocol.packets import build_error
 from rwrouter.protocol.resultset import build_text_result, first_value
-from rwrouter.proxy import executing
+from rwrouter.proxy import executing, waiting
 from rwrouter.proxy.backend import BackendConnection
 from rwrouter.proxy.dial import Refusal
 from rwrouter.proxy.killing import answer_kill
 from rwrouter.proxy.servers import Endpoint
-from rwrouter.routing.consistency import wait_statement
+from rwrouter.proxy.waiting import Unfit
+from rwrouter.routing.consistency import Position
 from rwrouter.routing.decision import Where
 from rwrouter.routing.restore import assignments
 from rwrouter.sql import plans
@@ -51,17 +52,6 @@ _NEEDS_PREPARED = frozenset({COM_STMT_EXECUTE, COM_STMT_FETCH, COM_STMT_RESET, C
 OK = b"\x07\x00\x00\x01\x00\x00\x00\x02\x00\x00\x00"
 
 
-class Unfit(Exception):
-    """A server can't answer this statement now, though it lives: the next one is asked."""
-
-
-def consistency_of(gateway: "Gateway", user: str) -> str:
-    """Return the level at which *user* reads."""
-    configured = gateway.configured.get(user)
-    level = configured[1].consistency if configured is not None else None
-    return level or gateway.settings.reads.consistency
-
-
 async def pair(
     client: "ClientConnection",
     data: bytes,
@@ -74,15 +64,20 @@ async def pair(
     """Find, prepare and use a connection for one command. Answers the client with an error where there is none."""
     gateway = client.gateway
     tried: dict[Endpoint, str] = {}
+    goal: Position | None = None
+    if where is Where.READ and waiting.level_of(client, plan) == "global":
+        goal = await _everything(client)
+        if goal is None:
+            where, endpoint = Where.PRIMARY, None
     while True:
         if endpoint is None or endpoint in tried:
-            endpoint = _choose(client, where, tried, server)
+            endpoint = _choose(client, where, plan, tried, server)
         if endpoint is None:
             reasons = "; ".join(f"{e.server.name}: {why}" for e, why in tried.items())
             client.fail(NoServer(reasons or gateway.routes.why_nobody()))
             return
         try:
-            backend = await _ready(client, endpoint, plan, where)
+            backend = await _ready(client, endpoint, plan, where, goal)
             if command in _NEEDS_PREPARED:
                 await executing.ensure(client, backend)
         except Refusal as refusal:
@@ -109,7 +104,7 @@ async def pair(
 
 
 def _choose(
-    client: "ClientConnection", where: Where, tried: dict[Endpoint, str], server: str | None
+    client: "ClientConnection", where: Where, plan: Plan, tried: dict[Endpoint, str], server: str | None
 ) -> Endpoint | None:
     """Return the server to try next; None where there is none left."""
     routes = client.gateway.routes
@@ -118,18 +113,22 @@ def _choose(
             wanted = routes.endpoints.get(server)
             if wanted is not None and wanted not in tried and wanted.server.state is State.UP:
                 return wanted
-        left = {endpoint for endpoint, _ in routes.readers.laid_out if endpoint not in tried}
-        found = routes.readers.pick_if(left)
+        readers = client.routes.readers
+        left = {
+            endpoint
+            for endpoint, _ in readers.laid_out
+            if endpoint not in tried
+            and (endpoint is routes.primary or waiting.is_near_enough(endpoint, plan))
+        }
+        found = readers.pick_if(left)
         if found is not None:
             return found
     primary = routes.primary
     return primary if primary is not None and primary not in tried else None
 
 
-async def _ready(
-    client: "ClientConnection", endpoint: Endpoint, plan: Plan, where: Where
-) -> BackendConnection:
-    """Return the session's connection to *endpoint*, in the session's state and with its writes."""
+async def _connect(client: "ClientConnection", endpoint: Endpoint) -> BackendConnection:
+    """Return the session's connection to *endpoint*, opened where there is none."""
     backend = client.backends.get(endpoint)
     if backend is None or backend.closed:
         gateway = client.gateway
@@ -139,12 +138,32 @@ async def _ready(
             raise BackendLost("the client has gone")
         backend.borrower = client
         client.backends[endpoint] = backend
+    return backend
+
+
+async def _ready(
+    client: "ClientConnection", endpoint: Endpoint, plan: Plan, where: Where, goal: Position | None
+) -> BackendConnection:
+    """Return the session's connection to *endpoint*, in the session's state and with the writes it must show."""
+    backend = await _connect(client, endpoint)
     if not client.session.knows_collation:
         await _learn_collation(client, backend)
     await bring(client, backend)
-    if where is Where.READ and backend.reached != client.session.writes:
-        await _wait(client, backend, plan)
+    if where is Where.READ:
+        await waiting.wait(client, backend, plan, goal)
     return backend
+
+
+async def _everything(client: "ClientConnection") -> Position | None:
+    """Return what the primary has committed now; None where it can't be asked, or does not know."""
+    primary = client.gateway.routes.primary
+    if primary is None:
+        return None
+    try:
+        backend = await _connect(client, primary)
+    except (RouterError, OSError):
+        return None  # the read is asked of the primary, and says why that fails
+    return await waiting.everything(client, backend)
 
 
 async def _learn_collation(client: "ClientConnection", backend: BackendConnection) -> None:
@@ -200,34 +219,6 @@ def trackers(gateway: "Gateway", endpoint: Endpoint) -> tuple[bytes, ...]:
         b"@@SESSION.session_track_state_change=1",
         b"@@SESSION.session_track_gtids='OWN_GTID'",
     )
-
-
-async def _wait(client: "ClientConnection", backend: BackendConnection, plan: Plan) -> None:
-    """Make sure that *backend*'s server has what the session wrote. Raises Unfit where it has not, in time."""
-    session = client.session
-    gateway = client.gateway
-    endpoint = backend.endpoint
-    writes = session.writes
-    level = plan.hint.consistency if plan.hint is not None and plan.hint.consistency else client.consistency
-    if level == "eventual" or endpoint is gateway.routes.primary:
-        backend.reached = writes
-        return
-    reads = gateway.settings.reads
-    if (
-        session.last_write_at is not None
-        and gateway.loop.time() - session.last_write_at < reads.causal_window
-    ):
-        raise Unfit("the session wrote a moment ago, and without GTIDs nobody knows whether it has that")
-    if session.position and not session.position.covered_by(endpoint.server.executed):
-        # Perhaps another server is known to have it, and costs no wait.
-        counters = gateway.counters
-        counters.waits += 1
-        statement = wait_statement(endpoint.server.flavor, session.position, reads.wait)
-        reply = await backend.query(statement)
-        if backend.reply.error is not None or first_value(reply, client.login.capabilities) != b"0":
-            counters.wait_timeouts += 1
-            raise Unfit(f"it did not get the session's writes within {reads.wait:g} s")
-    backend.reached = writes
 
 
 def _text(error: bytes) -> str:
@@ -286,9 +277,13 @@ def _retry(client: "ClientConnection", failed: Endpoint, where: Where) -> None:
 
 async def _elsewhere(client: "ClientConnection", failed: Endpoint) -> None:
     """Run the read of *client* again, on another server than *failed* where there is one."""
-    routes = client.gateway.routes
-    others = {endpoint for endpoint, _ in routes.readers.laid_out if endpoint is not failed}
-    endpoint = routes.readers.pick_if(others)
+    readers = client.routes.readers
+    others = {
+        endpoint
+        for endpoint, _ in readers.laid_out
+        if endpoint is not failed and waiting.is_near_enough(endpoint, client.plan)
+    }
+    endpoint = readers.pick_if(others)
     await pair(client, client.request, client.plan, client.command, Where.READ, endpoint)
 
 

@@ -1,12 +1,17 @@
 """A worker's view of the servers: one endpoint each, and the routes that a snapshot gives."""
 
 import logging
+import random
 from collections.abc import Callable
 
 from rwrouter.config.model import Settings
 from rwrouter.counters import ServerCounters
 from rwrouter.model import Role, Server, Snapshot, State
-from rwrouter.routing.balancer import RoundRobin
+from rwrouter.routing.balancer import Balancer, RoundRobin
+from rwrouter.routing.strategies.chance import Chance
+from rwrouter.routing.strategies.client_hash import ClientHash
+from rwrouter.routing.strategies.latency import Latency, LeastLatency
+from rwrouter.routing.strategies.outstanding import LeastOutstanding
 
 log = logging.getLogger("rwrouter.proxy")
 
@@ -15,18 +20,21 @@ SHUN_SECONDS = 1.0
 
 
 class Endpoint:
-    """One server, as a worker uses it: its last known state, and counts that only this worker writes."""
+    """One server, as a worker uses it: its last known state, and counts that only this worker writes.
 
-    __slots__ = (
-        "counters",
-        "server",
-        "shunned_until",
-    )
+    *outstanding* (statements under way) and *latency* are kept by `proxy/measured.py`, for strategies that ask.
+    *tell* is who wants to know of each change of *outstanding*.
+    """
+
+    __slots__ = ("counters", "latency", "outstanding", "server", "shunned_until", "tell")
 
     def __init__(self, server: Server) -> None:
         self.server = server
         self.counters = ServerCounters()
         self.shunned_until = 0.0
+        self.outstanding = 0
+        self.latency = Latency()
+        self.tell: Callable[[Endpoint, int], None] | None = None
 
     def __repr__(self) -> str:
         return f"<Endpoint {self.server.name} {self.server.role} {self.server.state}>"
@@ -39,15 +47,21 @@ class Endpoint:
 class Routes:
     """Who may answer what, now. Replaced in place by `update`, so that sessions always see the latest."""
 
-    __slots__ = ("endpoints", "now", "primary", "readers", "settings", "snapshot")
+    __slots__ = ("chance", "endpoints", "now", "primary", "readers", "settings", "snapshot")
 
-    def __init__(self, settings: Settings, now: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        now: Callable[[], float],
+        chance: Callable[[], float] = random.random,
+    ) -> None:
         self.settings = settings
         self.now = now
+        self.chance = chance
         self.snapshot = Snapshot()
         self.endpoints: dict[str, Endpoint] = {}
         self.primary: Endpoint | None = None
-        self.readers: RoundRobin[Endpoint] = RoundRobin()
+        self.readers: Balancer[Endpoint] = self._balancer([])
 
     def update(self, snapshot: Snapshot) -> None:
         """Take a new topology."""
@@ -73,7 +87,31 @@ class Routes:
         """Lay out the readers anew, if who they are or their weights have changed."""
         members = self._readers()
         if members != self.readers.laid_out:
-            self.readers = RoundRobin(members)
+            self.readers = self._balancer(members)
+
+    def of(self, client: bytes) -> "Routes | ClientRoutes":
+        """Return the routes of one *client*: these, unless the strategy asks who it is."""
+        return ClientRoutes(self, client) if self.settings.reads.strategy == "client_hash" else self
+
+    def _balancer(self, members: list[tuple[Endpoint, int]]) -> Balancer[Endpoint]:
+        """Return the strategy of the settings over *members*."""
+        match self.settings.reads.strategy:
+            case "least_outstanding":
+                least = LeastOutstanding(members, lambda endpoint: endpoint.outstanding)
+                for endpoint in self.endpoints.values():
+                    endpoint.tell = least.changed
+                return least
+            case "latency":
+                return LeastLatency(members, self._cost, self.chance)
+            case "client_hash":
+                return ClientHash(members, lambda endpoint: endpoint.server.name.encode())
+            case "random":
+                return Chance(members, self.chance)
+            case _:
+                return RoundRobin(members)
+
+    def _cost(self, endpoint: Endpoint) -> float:
+        return endpoint.latency.cost(self.now(), endpoint.outstanding)
 
     def _readers(self) -> list[tuple[Endpoint, int]]:
         reads = self.settings.reads
@@ -91,6 +129,12 @@ class Routes:
         ]
         if not replicas:
             return [(primary, 1)] if primary is not None and reads.fallback == "primary" else []
+        zone = self.settings.zone
+        near = [(endpoint, weight) for endpoint, weight in replicas if endpoint.server.zone == zone]
+        if zone and near:
+            replicas = near
+            if primary is not None and primary.server.zone != zone:
+                primary = None
         if primary is not None and reads.primary_weight:
             replicas.append((primary, reads.primary_weight))
         return replicas
@@ -112,3 +156,43 @@ class Routes:
             for e in self.endpoints.values()
         ]
         return "no server may answer: " + (", ".join(states) or "none is configured")
+
+
+class ClientRoutes:
+    """The routes as one client sees them: its own order of the readers."""
+
+    __slots__ = ("_client", "_ranked", "_ranking", "_routes")
+
+    def __init__(self, routes: Routes, client: bytes) -> None:
+        self._routes = routes
+        self._client = client
+        self._ranked: Balancer[Endpoint] | None = None  # what *_ranking* was made of
+        self._ranking: Balancer[Endpoint] = routes.readers
+
+    @property
+    def readers(self) -> Balancer[Endpoint]:
+        """Who may answer a read of this client."""
+        readers = self._routes.readers
+        if readers is not self._ranked:
+            self._ranked = readers
+            self._ranking = readers.of(self._client) if isinstance(readers, ClientHash) else readers
+        return self._ranking
+
+    @property
+    def primary(self) -> Endpoint | None:
+        """The primary, the same for all clients."""
+        return self._routes.primary
+
+    @property
+    def has_gtids(self) -> bool:
+        """The primary tells positions: its writes carry GTIDs."""
+        return self._routes.has_gtids
+
+
+def client_key(peer: str, number: int) -> bytes:
+    """Return what tells a client from others to `client_hash`: its address without the port, as *peer* has it.
+
+    Clients of a Unix socket have no address: each connection, by its *number*, counts as a client.
+    """
+    host, colon, port = peer.rpartition(":")
+    return host.encode() if colon and port.isdecimal() else b"%d" % number

@@ -8,7 +8,7 @@ weight to its server's credit, and the one with the most credit pays the sum of 
 from collections.abc import Callable, Sequence
 from itertools import cycle
 from math import gcd
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, Protocol, TypeVar
 
 T = TypeVar("T")
 
@@ -35,6 +35,20 @@ def lay_out(weights: Sequence[int]) -> list[int]:
         credit[best] -= total
         turns.append(best)
     return turns
+
+
+class Balancer(Protocol[T]):
+    """What all strategies can do: this one, and those in `routing/strategies/`."""
+
+    laid_out: list[tuple[T, int]]
+    """Members and weights that it was made for."""
+
+    @property
+    def pick(self) -> Callable[[], T | None]:
+        """Return the next member; None where there is none."""
+
+    def pick_if(self, fit: "frozenset[T] | set[T]") -> T | None:
+        """Return the next member that is in *fit*; None where there is none."""
 
 
 class RoundRobin(Generic[T]):

@@ -52,3 +52,14 @@ def wait_statement(flavor: Flavor, position: Position, seconds: float) -> bytes:
     if flavor is Flavor.MARIADB:
         return b"SELECT MASTER_GTID_WAIT('" + text + b"', " + f"{seconds:g}".encode() + b")"
     return b"SELECT WAIT_FOR_EXECUTED_GTID_SET('" + text + b"', " + f"{seconds:g}".encode() + b")"
+
+
+def executed_statement(flavor: Flavor) -> bytes:
+    """Return the query that gives all that a primary has committed, as a GTID set's text.
+
+    A commit is in it before its client is told. As bytes, so that a session's character set does not change it.
+    MariaDB: `gtid_current_pos` has what the server wrote itself, and what it had applied before it became primary.
+    """
+    if flavor is Flavor.MARIADB:
+        return b"SELECT CAST(@@GLOBAL.gtid_current_pos AS BINARY)"
+    return b"SELECT CAST(@@GLOBAL.gtid_executed AS BINARY)"

@@ -9,7 +9,10 @@ from rwrouter.protocol.resultset import build_text_result, first_value
 
 
 @pytest.mark.parametrize("capabilities", [0, CLIENT_DEPRECATE_EOF])
-@pytest.mark.parametrize(("value", "text"), [(0, b"0"), (None, None), ("db1", b"db1")])
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0, b"0"), (None, None), ("db1", b"db1"), ("x" * 251, b"x" * 251), ("y" * 70000, b"y" * 70000)],
+)
 def test_what_is_built_can_be_read(capabilities: int, value: str | int | None, text: bytes | None) -> None:
     """A built result set is one whole reply, and its first value comes out again."""
     data = build_text_result(["a", "b"], [[value, 2], ["x", None]], capabilities)

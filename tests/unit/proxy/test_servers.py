@@ -1,12 +1,14 @@
 """A worker's view of the servers."""
 
+from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from rwrouter.config.model import Settings
 from rwrouter.model import Role, Server, Snapshot, State
-from rwrouter.proxy.servers import Routes
+from rwrouter.proxy.servers import Routes, client_key
 from tests.unit.proxy.stage import server
 
 PRIMARY = server("db1", Role.PRIMARY)
@@ -75,3 +77,79 @@ def test_why_nobody_serves() -> None:
     """The sentence names each server and its state."""
     made = routes(server("db2", state=State.DOWN), primary=None)
     assert "db2 is down" in made.why_nobody()
+
+
+@pytest.mark.parametrize(
+    ("case", "zones", "expected"),
+    [
+        ("a replica of its own zone", ("", "a", "b"), {"db2": 100}),
+        ("and the primary, where it is in the zone", ("a", "a", "b"), {"db2": 100, "db1": 1}),
+        ("no replica of its own zone", ("a", "b", "b"), {"db2": 100, "db3": 100, "db1": 1}),
+    ],
+)
+def test_reads_stay_in_the_routers_zone(
+    case: str, zones: tuple[str, str, str], expected: dict[str, int]
+) -> None:
+    """Replicas of its own zone first; the others only where none of them is fit."""
+    made = Routes(Settings.model_validate({"zone": "a"}), lambda: 0.0)
+    servers = [
+        replace(one, zone=zone)
+        for one, zone in zip((PRIMARY, server("db2"), server("db3")), zones, strict=True)
+    ]
+    made.update(Snapshot(1, tuple(servers), "db1", None, ""))
+    assert readers(made) == expected, case
+
+
+STRATEGIES = ["round_robin", "least_outstanding", "latency", "client_hash", "random"]
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_each_strategy_gives_fit_servers_alone(strategy: str) -> None:
+    """Whatever it goes by, it gives each reader over 2,000 clients, and never one that is out."""
+    servers = (PRIMARY, server("db2"), server("db3"), server("db4", state=State.DOWN))
+    made = routes(*servers, strategy=strategy, primary_weight=0)
+    chosen: Counter[str] = Counter()
+    for number in range(2000):
+        endpoint = made.of(b"10.0.%d.%d" % divmod(number, 256)).readers.pick()
+        assert endpoint is not None
+        chosen[endpoint.server.name] += 1
+    assert set(chosen) == {"db2", "db3"}
+    assert abs(chosen["db2"] - 1000) < 120
+
+
+def test_statements_under_way_and_latency_are_heeded() -> None:
+    """A busier server, and a slower one, is not the one that is given."""
+    busy = routes(PRIMARY, server("db2"), server("db3"), strategy="least_outstanding", primary_weight=0)
+    db2 = busy.endpoints["db2"]
+    db2.outstanding = 1
+    assert db2.tell is not None
+    db2.tell(db2, 1)
+    assert {busy.readers.pick() for _ in range(5)} == {busy.endpoints["db3"]}
+    slow = routes(PRIMARY, server("db2"), server("db3"), strategy="latency", primary_weight=0)
+    slow.endpoints["db2"].latency.observe(0.5, 0)
+    slow.endpoints["db3"].latency.observe(0.1, 0)
+    assert {slow.readers.pick() for _ in range(5)} == {slow.endpoints["db3"]}
+
+
+def test_a_client_keeps_its_server_while_that_is_fit() -> None:
+    """With client_hash; it moves when its server goes, and returns with it."""
+    made = routes(PRIMARY, server("db2"), server("db3"), strategy="client_hash", primary_weight=0)
+    mine = made.of(b"192.0.2.1")
+    home = mine.readers.pick()
+    assert home is not None
+    others = [server(name) for name in ("db2", "db3") if name != home.server.name]
+    made.update(Snapshot(2, (PRIMARY, *others), "db1", None, ""))
+    assert mine.readers.pick() is made.endpoints[others[0].name]
+    made.update(Snapshot(3, (PRIMARY, server("db2"), server("db3")), "db1", None, ""))
+    back = mine.readers.pick()
+    assert back is not None
+    assert back.server.name == home.server.name
+    assert (mine.primary, mine.has_gtids) == (made.primary, made.has_gtids)
+
+
+@pytest.mark.parametrize(
+    ("peer", "key"), [("192.0.2.1:50000", b"192.0.2.1"), ("[::1]:50000", b"[::1]"), ("unix", b"7")]
+)
+def test_a_client_is_its_address(peer: str, key: bytes) -> None:
+    """Without the port; a connection of a Unix socket is a client of its own."""
+    assert client_key(peer, 7) == key

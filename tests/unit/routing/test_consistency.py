@@ -1,7 +1,7 @@
 """Causal positions."""
 
 from rwrouter.model import Flavor
-from rwrouter.routing.consistency import Position, wait_statement
+from rwrouter.routing.consistency import Position, executed_statement, wait_statement
 
 UUID = "3e11fa47-71ca-11e1-9e33-c80aa9429562"
 
@@ -34,3 +34,9 @@ def test_the_wait_speaks_each_servers_dialect() -> None:
     position = Position()
     position.add(f"{UUID}:7".encode())
     assert wait_statement(Flavor.MYSQL, position, 2.0).startswith(b"SELECT WAIT_FOR_EXECUTED_GTID_SET('")
+
+
+def test_a_primary_is_asked_in_its_dialect() -> None:
+    """MySQL has a set, MariaDB a position; as bytes in both."""
+    assert b"gtid_current_pos AS BINARY" in executed_statement(Flavor.MARIADB)
+    assert b"gtid_executed AS BINARY" in executed_statement(Flavor.MYSQL)
