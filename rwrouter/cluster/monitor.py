@@ -231,7 +231,9 @@ class Monitor:
         for topic in Topic:
             refusal = answer.answers.get(topic)
             if topic in probes.NEEDED and isinstance(refusal, Refusal):
-                hint = ": grant REPLICATION CLIENT to the monitor" if refusal.is_missing_right else ""
+                flavor = probes.flavor_of(answer.greeted.version)
+                right = "SLAVE MONITOR" if flavor is Flavor.MARIADB else "REPLICATION CLIENT"
+                hint = f": grant {right} to the monitor" if refusal.is_missing_right else ""
                 raise ValueError(f"does not tell its {topic}: {refusal.message} ({refusal.code}){hint}")
         facts = probes.read_facts(_rows(answer, Topic.FACTS), answer.greeted)
         before = one.seen
@@ -263,7 +265,11 @@ class Monitor:
             missing.add("SELECT on performance_schema.*")
         if flavor is Flavor.MYSQL and not rights & {"SHOW_ROUTINE", "SELECT"}:
             missing.add("SHOW_ROUTINE on *.*")
-        if flavor is Flavor.MARIADB and not rights & {"SELECT", "SHOW CREATE ROUTINE"}:
+        if flavor is Flavor.MARIADB and not rights & {
+            "SELECT",
+            "SELECT ON MYSQL.PROC",
+            "SHOW CREATE ROUTINE",
+        }:
             missing.add("SELECT on mysql.proc")
         one.missing = frozenset(missing)
         if one.name == self._primary or self._primary is None:

@@ -118,7 +118,10 @@ _ROUTINES: Final = (
 )
 _RIGHTS: Final = (
     "SELECT PRIVILEGE_TYPE AS name FROM information_schema.USER_PRIVILEGES "
-    "WHERE GRANTEE = CONCAT(''', REPLACE(CURRENT_USER(), '@', ''@''), ''')"
+    "WHERE GRANTEE = CONCAT('''', REPLACE(CURRENT_USER(), '@', '''@'''), '''') "
+    "UNION ALL SELECT CONCAT(PRIVILEGE_TYPE, ' on mysql.proc') FROM information_schema.TABLE_PRIVILEGES "
+    "WHERE GRANTEE = CONCAT('''', REPLACE(CURRENT_USER(), '@', '''@'''), '''') "
+    "AND TABLE_SCHEMA = 'mysql' AND TABLE_NAME = 'proc'"
 )
 
 
@@ -307,7 +310,7 @@ def read_routines(rows: Sequence[Row]) -> frozenset[str]:
 
 
 def read_rights(rows: Sequence[Row]) -> frozenset[str]:
-    """Read the answer to RIGHTS: names of global privileges, in capitals."""
+    """Read the answer to RIGHTS: names of global privileges, and "SELECT ON MYSQL.PROC", in capitals."""
     return frozenset(str(row["name"]).upper() for row in rows)
 
 

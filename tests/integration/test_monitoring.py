@@ -238,6 +238,29 @@ def test_an_idle_primary_makes_nobody_lag(mysql: Sandbox) -> None:
     assert {server.lag.why for server in servers} == {"is the primary", "commit timestamps"}
 
 
+ALL_RIGHTS = {
+    Flavor.MYSQL: ("REPLICATION CLIENT ON *.*", "SELECT ON performance_schema.*", "SHOW_ROUTINE ON *.*"),
+    Flavor.MARIADB: ("SLAVE MONITOR ON *.*", "SELECT ON mysql.proc"),
+}
+
+
+def test_an_account_with_the_rights_that_alarms_ask_for_raises_none(cluster: Sandbox, schema: str) -> None:
+    """What an alarm tells to grant, ends it; and a function that only reads is known by its name."""
+    account = Account(f"m_{schema}"[:32], "Seen-all-1")
+    primary = cluster.primary
+    primary.query(f"CREATE USER {account.user} IDENTIFIED BY '{account.password}'")
+    try:
+        for right in ALL_RIGHTS[cluster.flavor]:
+            primary.query(f"GRANT {right} TO {account.user}")
+        primary.query(f"CREATE FUNCTION {schema}.f() RETURNS INT READS SQL DATA RETURN 1")
+        cluster.wait_in_sync()
+        with Watch(cluster, account) as watch:
+            watch.until(lambda snapshot: f"{schema}.f" in snapshot.reading_routines)
+            assert watch.snapshot.alarms == ()
+    finally:
+        primary.query(f"DROP USER {account.user}")
+
+
 def test_a_wrong_password_is_named(cluster: Sandbox) -> None:
     """Clients and logs are told what to set, for each server."""
     with Watch(cluster, Account(cluster.monitor.user, "wrong")) as watch:

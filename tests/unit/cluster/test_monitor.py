@@ -301,17 +301,19 @@ def test_rights_that_are_missing_are_asked_for_again_only_seldom() -> None:
     assert {probe.topics for probe in world.monitor.due(world.now)} == {frozenset(Topic)}
 
 
-def test_a_server_without_the_needed_right_is_down_and_says_which() -> None:
-    """REPLICATION CLIENT is all that is needed, and without it nothing is known."""
+@pytest.mark.parametrize(
+    ("version", "right"), [("9.7.4", "REPLICATION CLIENT"), ("5.5.5-10.11.19-MariaDB", "SLAVE MONITOR")]
+)
+def test_a_server_without_the_needed_right_is_down_and_says_which(version: str, right: str) -> None:
+    """One right is all that is needed, and without it nothing is known."""
     monitor = Monitor(settings(1))
     monitor.due(0.0)
     answers: dict[Topic, list[Row] | Refusal] = {Topic.FACTS: [{}]}
     answers[Topic.REPLICATION] = Refusal(1227, "Access denied; you need SUPER")
-    monitor.answer("db1", 0.1, Answer(Greeted("9.7.4", 0, 255), answers))
+    monitor.answer("db1", 0.1, Answer(Greeted(version, 0, 255), answers))
     assert monitor.snapshot.server("db1").state is State.DOWN
     assert monitor.snapshot.server("db1").reason == (
-        "does not tell its replication: Access denied; you need SUPER (1227): "
-        "grant REPLICATION CLIENT to the monitor"
+        f"does not tell its replication: Access denied; you need SUPER (1227): grant {right} to the monitor"
     )
 
 
