@@ -18,12 +18,7 @@ and prepared again when it is executed. A server has 16,382 for all its connecti
 IN_A_SESSION: Final = 16_382
 """What a client may have open: the servers' own default limit, so that forgetting to close ends as it would there."""
 
-_CONTEXT: Final = (
-    b"sql_mode",
-    b"character_set_client",
-    b"character_set_connection",
-    b"collation_connection",
-)
+_CONTEXT: Final = (b"sql_mode", b"character_set_client")
 
 
 class PlannedStatement(Statement):
@@ -35,15 +30,15 @@ class PlannedStatement(Statement):
 
     __slots__ = ("context", "plan")
 
-    def __init__(self, number: int, sql: bytes, plan: Plan, context: tuple[bytes | None, ...]) -> None:
+    def __init__(self, number: int, sql: bytes, plan: Plan, context: tuple[bytes | int | None, ...]) -> None:
         super().__init__(number, sql)
         self.plan = plan
         self.context = context
 
 
-def context_of(session: Session) -> tuple[bytes | None, ...]:
+def context_of(session: Session) -> tuple[bytes | int | None, ...]:
     """Return what the meaning of a statement's text depends on, beside the text."""
-    return (session.schema, *(session.variables.get(name) for name in _CONTEXT))
+    return (session.schema, session.collations, *(session.variables.get(name) for name in _CONTEXT))
 
 
 class StatementBook:

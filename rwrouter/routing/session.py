@@ -54,6 +54,7 @@ class Session:
 
     __slots__ = (
         "ansi_quotes",
+        "collations",
         "free",
         "knows_collation",
         "last_write_at",
@@ -86,6 +87,7 @@ class Session:
         self.pins = 0
         self.free = self.schema not in UNREPLICATED_SCHEMAS
         self.variables: dict[bytes, bytes] = {}
+        self.collations = 0  # how often the connection's collation may have changed
         self.knows_collation = True  # False: SET NAMES x COLLATE y is reported without its y, by both flavors
         self.serializable = False
         self.ansi_quotes = False
@@ -170,8 +172,10 @@ class Session:
         if name == b"character_set_connection":
             self.variables.pop(b"collation_connection", None)
             self.knows_collation = False
+            self.collations += 1
         elif name == b"collation_connection":
             self.knows_collation = True
+            self.collations += 1
         if name == b"sql_mode":
             quotes = b"ANSI_QUOTES" in value
             if quotes != self.ansi_quotes:

@@ -27,6 +27,18 @@ def test_the_context_changes_with_the_schema() -> None:
     assert context_of(session) != before
 
 
+def test_the_context_changes_with_the_collation_and_not_with_its_discovery() -> None:
+    """SET NAMES is another context; that the router has learnt its collation is none."""
+    session = Session()
+    before = context_of(session)
+    session.on_reply(0, 2, [b"\x00\x21\x18character_set_connection\x07utf8mb4"])
+    changed = context_of(session)
+    assert changed != before
+    session.variables[b"collation_connection"] = b"utf8mb4_bin"
+    session.knows_collation = True
+    assert context_of(session) == changed
+
+
 def test_a_connection_keeps_a_bounded_number() -> None:
     """The one not used for longest is closed on the server."""
     book, here = StatementBook(), PreparedHere()
