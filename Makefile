@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: help venv check format docs unit test demo bench clean
+.PHONY: help venv check format docs unit test simulate demo bench clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST)
@@ -49,6 +49,9 @@ test: $(ENV)  ## everything, with real servers and containers; installs what is 
 	$(MAKE) check VENV=$(VENV)
 	RWROUTER_TEST_ALL=1 docker/with-daemon $(BIN)/python -m pytest tests --ignore=tests/unit \
 		--timeout 600 --durations 15 $(PYTEST)
+
+simulate: $(ENV)  ## histories from seeds, checked for the promises: make simulate SEEDS=1000 START=0
+	PYTHONPATH=. $(BIN)/python -m tests.simulation.run --seeds $(or $(SEEDS),1000) --start $(or $(START),0)
 
 demo: $(ENV)  ## real servers, the router, a tour through it; until Ctrl-C, or DEMO_EXIT=1 ends it after the tour
 	tools/install-packages demo

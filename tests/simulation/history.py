@@ -1,0 +1,164 @@
+"""One seed, one history: the router's real code between modelled clients and servers, then the promises checked."""
+
+import asyncio
+import functools
+import logging
+import random
+from collections.abc import Callable
+
+from rwrouter.config.model import Settings
+from rwrouter.proxy.gateway import Gateway
+from rwrouter.proxy.login import ClientLogin
+from tests.simulation.clients import SHARED, Client
+from tests.simulation.faults import Watch, torment
+from tests.simulation.loop import Loop, Stuck
+from tests.simulation.network import Network
+from tests.simulation.servers import Cluster, Server
+
+BOUND = 20.0
+"""Seconds after which a client that still waits for a reply waits for ever, as far as it can tell."""
+
+LIMIT = 150.0
+"""Virtual seconds after which a history is stuck."""
+
+
+@functools.lru_cache(maxsize=64)
+def settings_of(servers: int, interval: float, wait: float, primary_weight: int) -> Settings:
+    """Return the router's settings."""
+    return Settings.model_validate(
+        {
+            "servers": [
+                {"address": f"db{number}:3306", "name": f"db{number}"} for number in range(1, servers + 1)
+            ],
+            "monitor": {"user": "monitor", "interval": interval, "timeout": 0.5},
+            "reads": {"wait": wait, "primary_weight": primary_weight, "max_lag": 2.0},
+            "limits": {"connect_timeout": 1.0},
+            "server_tls": {"mode": "DISABLED"},
+        }
+    )
+
+
+class History:
+    """What happens from one seed. *violations* holds the broken promises, after `run`."""
+
+    def __init__(self, seed: int, tell: Callable[[str], None] | None = None) -> None:
+        self.seed = seed
+        self._tell = tell
+        self.violations: list[str] = []
+        self.replies = 0
+        self.errors: dict[int, int] = {}
+        rng = random.Random(seed)
+        self.loop = Loop(random.Random(rng.random()))  # type: ignore[abstract]
+        self.network = Network(self.loop, random.Random(rng.random()))
+        self.loop.network = self.network
+        self.network.whole = rng.choice((1.0, 0.95, 0.6))
+        self.network.cut = rng.choice((0.0, 0.0, 0.05, 0.2))
+        self.cluster = Cluster(self.loop, self.network, random.Random(rng.random()), self.trace)
+        count = rng.choice((1, 2, 3, 3, 3, 4))
+        for number in range(1, count + 1):
+            Server(self.cluster, number).lag = rng.choice((0.0, 0.005, 0.05, 0.5))
+        self.primary = self.cluster.servers["db1"]
+        self.primary.is_read_only = False
+        self.settings = settings_of(
+            count, rng.choice((0.2, 1.0)), rng.choice((0.0, 0.05, 0.5)), rng.choice((0, 1, 100))
+        )
+        self._rng = rng
+        self.clients = [
+            Client(self, number, random.Random(rng.random())) for number in range(1, rng.randrange(2, 7))
+        ]
+
+    def trace(self, *what: object) -> None:
+        """Tell what happens, where somebody listens."""
+        if self._tell is not None:
+            self._tell(f"{self.loop.time():9.4f} " + " ".join(str(one) for one in what))
+
+    def violation(self, what: str) -> None:
+        """Note a broken promise."""
+        self.trace("BROKEN", what)
+        self.violations.append(f"at {self.loop.time():.4f}: {what}")
+
+    def run(self) -> list[str]:
+        """Let it happen; return the broken promises."""
+        try:
+            self.loop.run(self._main(), LIMIT)
+        except Stuck as exc:
+            waiting = [(c.number, c.waits_for) for c in self.clients if c.waits_since is not None]
+            self.violation(f"{exc}; clients that wait: {waiting}")
+        else:
+            self._check_writes()
+            self._check_transactions()
+        self.violations += [
+            f"nobody caught: {error}" for error in self.loop.errors if "never retrieved" not in error
+        ]
+        return self.violations
+
+    async def _main(self) -> None:
+        rng = self._rng
+        loop = self.loop
+        # Settings of a real router; only what is random there comes from the seed here.
+        self.watch = Watch(self, random.Random(rng.random()))
+        self.gateway = Gateway(self.settings, nudge=self.watch.nudge)
+        self.gateway.scramble = lambda: b"r" * 20  # type: ignore[method-assign]
+        self.network.listeners["router"] = lambda: ClientLogin(self.gateway)
+        self.watch.start()
+        await asyncio.sleep(1.0)
+        faults = loop.create_task(torment(self, random.Random(rng.random()), rng.choice((2.0, 4.0, 8.0))))
+        tasks = [loop.create_task(client.run(rng.randrange(5, 25))) for client in self.clients]
+        watching = loop.create_task(self._watch())
+        for task in tasks:
+            await task
+        await faults
+        watching.cancel()
+        await asyncio.sleep(3.0)
+        if self.gateway.clients:
+            self.violation(f"clients that are gone are still served: {list(self.gateway.clients)}")
+        left = sum(e.counters.connections for e in self.gateway.routes.endpoints.values())
+        if left:
+            self.violation(f"{left} connections to servers are left behind")
+
+    async def _watch(self) -> None:
+        told: set[int] = set()
+        while True:
+            await asyncio.sleep(1.0)
+            now = self.loop.time()
+            for client in self.clients:
+                since = client.waits_since
+                if since is not None and now - since > BOUND and client.number not in told:
+                    told.add(client.number)
+                    self.violation(f"client {client.number} waits since {since:.3f} for {client.waits_for!r}")
+
+    def _check_writes(self) -> None:
+        committed = self.cluster.committed
+        for tag, times in committed.items():
+            if times > 1:
+                self.violation(f"the write {tag!r} was done {times} times")
+        for client in self.clients:
+            facts = client.facts
+            for tag in sorted(facts.acknowledged):
+                if tag not in committed:
+                    self.violation(f"the write {tag!r} was acknowledged, and is lost")
+            for tag in sorted(facts.refused - facts.acknowledged):
+                if tag in committed:
+                    self.violation(f"the write {tag!r} was refused or rolled back, and is there")
+        added = self.cluster.counts.get(SHARED, [])
+        known = sum(
+            operation[:2] == ("add", SHARED) for one in self.cluster.log for operation in one.operations
+        )
+        assert len(added) == known
+
+    def _check_transactions(self) -> None:
+        runs = self.cluster.runs
+        for client in self.clients:
+            for tags in client.transactions:
+                where = {(run.server, run.session) for tag in tags for run in runs.get(tag, ())}
+                if len(where) > 1:
+                    self.violation(
+                        f"the transaction of {tags[0]!r} ran on several connections: {sorted(where)}"
+                    )
+                if any(not run.in_transaction for tag in tags for run in runs.get(tag, ())):
+                    self.violation(f"a statement of the transaction of {tags[0]!r} ran outside of it")
+
+
+def quiet() -> None:
+    """Silence the router's log: a history has thousands of lines."""
+    logging.getLogger("rwrouter").setLevel(logging.CRITICAL + 1)

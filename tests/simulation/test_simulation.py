@@ -1,0 +1,122 @@
+"""Histories from seeds: the promises hold, and a bug planted in the router is found."""
+
+import time
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+
+from rwrouter.model import Snapshot
+from rwrouter.protocol.flags import SERVER_STATUS_IN_TRANS
+from rwrouter.proxy import pairing
+from rwrouter.proxy.backend import BackendConnection
+from rwrouter.proxy.client import ClientConnection
+from rwrouter.routing.decision import Where
+from rwrouter.routing.session import Session
+from rwrouter.sql.plans import Plan, Target
+from tests.simulation.history import History, quiet
+
+ONCE_FAILED: tuple[int, ...] = ()
+"""Seeds that have found a bug: they run for ever."""
+
+SECONDS = 60.0
+"""How long the unknown seeds run."""
+
+SEEDS = 3000
+
+
+@pytest.fixture(autouse=True)
+def _quiet() -> None:
+    quiet()
+
+
+def first_failure(seeds: Iterable[int]) -> tuple[int, str] | None:
+    """Return the first of *seeds* that breaks a promise, and which."""
+    for seed in seeds:
+        found = History(seed).run()
+        if found:
+            return seed, found[0]
+    return None
+
+
+def test_seeds_that_once_failed() -> None:
+    """A history that has shown a bug keeps all promises."""
+    assert first_failure(ONCE_FAILED) is None
+
+
+@pytest.mark.timeout(300)
+def test_promises_hold() -> None:
+    """No history of some thousand breaks a promise."""
+    end = time.monotonic() + SECONDS
+    for seed in range(SEEDS):
+        found = History(seed).run()
+        assert not found, f"seed {seed}: {found}; python -m tests.simulation.run --seed {seed} --trace"
+        if time.monotonic() > end:
+            break
+
+
+def test_seed_gives_one_history() -> None:
+    """The same seed gives the same history, to the last byte."""
+
+    def told(seed: int) -> list[str]:
+        lines: list[str] = []
+        History(seed, lines.append).run()
+        return lines
+
+    assert told(11) == told(11)
+    assert told(11) != told(12)
+
+
+# -- the simulator finds what it is for
+
+
+@pytest.mark.timeout(300)
+def test_finds_reads_that_do_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the wait for the session's own writes, a stale read is found."""
+
+    async def never(client: ClientConnection, backend: BackendConnection, _plan: Plan, *_more: Any) -> None:
+        backend.reached = client.session.writes
+
+    monkeypatch.setattr(pairing, "_wait", never)
+    found = first_failure(range(1000))
+    assert found is not None
+    assert "stale read" in found[1]
+
+
+@pytest.mark.timeout(300)
+def test_finds_writes_that_are_run_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a write that was lost on its way is run again, a doubled or doubly answered write is found."""
+    honest = pairing.lost_in_statement
+
+    def careless(client: ClientConnection, backend: BackendConnection, why: str) -> None:
+        if client.plan.target is Target.PRIMARY and client.session.free and client.retries < 2:
+            pairing._retry(client, backend.endpoint, Where.PRIMARY)
+        else:
+            honest(client, backend, why)
+
+    monkeypatch.setattr(pairing, "lost_in_statement", careless)
+    found = first_failure(range(1000))
+    assert found is not None
+
+
+@pytest.mark.timeout(300)
+def test_finds_transactions_that_wander(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a transaction does not tie the session to its connection, it is found on several."""
+    honest = Session.on_reply
+
+    def loose(self: Session, effects: int, status: int, states: Iterable[bytes]) -> None:
+        honest(self, effects, status, states)
+        if status & SERVER_STATUS_IN_TRANS:
+            self.free = True
+
+    monkeypatch.setattr(Session, "on_reply", loose)
+    found = first_failure(range(1000))
+    assert found is not None
+
+
+def test_snapshot_of_the_model_is_the_routers_own() -> None:
+    """The monitor of a history is the real one: it finds the primary by itself."""
+    history = History(3)
+    history.run()
+    assert isinstance(history.watch.monitor.snapshot, Snapshot)
+    assert history.watch.monitor.snapshot.primary == history.primary.name
