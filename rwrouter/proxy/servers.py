@@ -47,7 +47,7 @@ class Endpoint:
 class Routes:
     """Who may answer what, now. Replaced in place by `update`, so that sessions always see the latest."""
 
-    __slots__ = ("chance", "endpoints", "now", "primary", "readers", "settings", "snapshot")
+    __slots__ = ("chance", "endpoints", "has_gtids", "now", "primary", "readers", "settings", "snapshot")
 
     def __init__(
         self,
@@ -61,6 +61,7 @@ class Routes:
         self.snapshot = Snapshot()
         self.endpoints: dict[str, Endpoint] = {}
         self.primary: Endpoint | None = None
+        self.has_gtids = False  # the primary tells positions: its writes carry GTIDs
         self.readers: Balancer[Endpoint] = self._balancer([])
 
     def update(self, snapshot: Snapshot) -> None:
@@ -76,12 +77,10 @@ class Routes:
             gone = self.endpoints[name]
             gone.update(Server(name, gone.server.address, reason="not configured any more"))
         self.primary = self.endpoints[snapshot.primary] if snapshot.primary is not None else None
+        if self.primary is not None:
+            # Kept while nobody is primary: a COMMIT of reads would else count as a write without a position.
+            self.has_gtids = bool(self.primary.server.executed)
         self.rebuild()
-
-    @property
-    def has_gtids(self) -> bool:
-        """The primary tells positions: its writes carry GTIDs."""
-        return self.primary is not None and bool(self.primary.server.executed)
 
     def rebuild(self) -> None:
         """Lay out the readers anew, if who they are or their weights have changed."""

@@ -266,6 +266,8 @@ class Client:
                 (self.facts.unknown if result.code in UNKNOWN_OUTCOME else self.facts.refused).add(one.tag)
             if result.code in {1062, 1064, 1792}:
                 history.violation(f"client {self.number}: {one.sql!r} got {result.code} {result.info!r}")
+            if b"without GTIDs" in result.info:
+                history.violation(f"client {self.number}: servers with GTIDs, and {result.info!r}")
             one.check(result)
             return
         if one.tag:
@@ -287,6 +289,7 @@ class Client:
             await self._ask(self._add(self.number + 100), self._count_own())
         elif kind < 0.36:
             await self._ask(self._add(SHARED))
+            await self._ask(self._count_shared())
         elif kind < 0.50:
             await self._ask(
                 self._select(rng.choice(list(self.own)) if self.own else 5, locks=rng.random() < 0.1)
@@ -294,7 +297,7 @@ class Client:
         elif kind < 0.56:
             await self._ask(self._range())
         elif kind < 0.62:
-            await self._ask(self._count_own())
+            await self._ask(rng.choice((self._count_own, self._count_shared))())
         elif kind < 0.74:
             await self._transaction()
         elif kind < 0.82:
@@ -348,6 +351,8 @@ class Client:
             self.own[key] = tag
         elif key == 0:
             self.added += 1
+        else:
+            self.history.shared += 1
 
     def _select(self, key: int, *, locks: bool = False) -> Statement:
         tag = self._tag()
@@ -400,6 +405,19 @@ class Client:
                 )
 
         sql = f"SELECT '{tag.decode()}', n FROM n WHERE k = {self.number + 100}".encode()
+        return Statement(sql, check, tag, writes=False)
+
+    def _count_shared(self) -> Statement:
+        tag = self._tag()
+        least = self.history.shared if self.history.settings.reads.consistency == "global" else 0
+
+        def check(result: Result) -> None:
+            if not result.code and int(result.rows[0][1]) < least:
+                self.history.violation(
+                    f"client {self.number}: a stale read: {result.rows[0][1]!r} where others had finished {least}"
+                )
+
+        sql = f"SELECT '{tag.decode()}', n FROM n WHERE k = {SHARED}".encode()
         return Statement(sql, check, tag, writes=False)
 
     def _set(self) -> Statement:

@@ -23,7 +23,9 @@ LIMIT = 150.0
 
 
 @functools.lru_cache(maxsize=64)
-def settings_of(servers: int, interval: float, wait: float, primary_weight: int) -> Settings:
+def settings_of(
+    servers: int, interval: float, wait: float, primary_weight: int, strategy: str, consistency: str
+) -> Settings:
     """Return the router's settings."""
     return Settings.model_validate(
         {
@@ -31,7 +33,13 @@ def settings_of(servers: int, interval: float, wait: float, primary_weight: int)
                 {"address": f"db{number}:3306", "name": f"db{number}"} for number in range(1, servers + 1)
             ],
             "monitor": {"user": "monitor", "interval": interval, "timeout": 0.5},
-            "reads": {"wait": wait, "primary_weight": primary_weight, "max_lag": 2.0},
+            "reads": {
+                "wait": wait,
+                "primary_weight": primary_weight,
+                "max_lag": 2.0,
+                "strategy": strategy,
+                "consistency": consistency,
+            },
             "limits": {"connect_timeout": 1.0},
             "server_tls": {"mode": "DISABLED"},
         }
@@ -46,6 +54,7 @@ class History:
         self._tell = tell
         self.violations: list[str] = []
         self.replies = 0
+        self.shared = 0  # times that the shared counter was added to, as far as clients have been told
         self.errors: dict[int, int] = {}
         rng = random.Random(seed)
         self.loop = Loop(random.Random(rng.random()))  # type: ignore[abstract]
@@ -59,8 +68,16 @@ class History:
             Server(self.cluster, number).lag = rng.choice((0.0, 0.005, 0.05, 0.5))
         self.primary = self.cluster.servers["db1"]
         self.primary.is_read_only = False
+        self.cluster.commit(self.primary, [])  # servers that have never had a transaction tell no GTIDs
         self.settings = settings_of(
-            count, rng.choice((0.2, 1.0)), rng.choice((0.0, 0.05, 0.5)), rng.choice((0, 1, 100))
+            count,
+            rng.choice((0.2, 1.0)),
+            rng.choice((0.0, 0.05, 0.5)),
+            rng.choice((0, 1, 100)),
+            rng.choice(
+                ("round_robin", "round_robin", "least_outstanding", "latency", "client_hash", "random")
+            ),
+            rng.choice(("session", "session", "global")),
         )
         self._rng = rng
         self.clients = [
@@ -98,6 +115,7 @@ class History:
         # Settings of a real router; only what is random there comes from the seed here.
         self.watch = Watch(self, random.Random(rng.random()))
         self.gateway = Gateway(self.settings, nudge=self.watch.nudge)
+        self.gateway.routes.chance = random.Random(rng.random()).random
         self.gateway.scramble = lambda: b"r" * 20  # type: ignore[method-assign]
         self.network.listeners["router"] = lambda: ClientLogin(self.gateway)
         self.watch.start()

@@ -73,6 +73,16 @@ def test_an_unchanged_topology_keeps_the_turns() -> None:
     assert made.readers is before
 
 
+def test_servers_keep_their_gtids_while_nobody_is_primary() -> None:
+    """That writes carry GTIDs is not forgotten with the primary: else reads of replicas would fail then."""
+    made = routes(PRIMARY, server("db2"))
+    assert made.has_gtids
+    made.update(Snapshot(2, (replace(PRIMARY, state=State.DOWN), server("db2")), None, None, ""))
+    assert made.has_gtids
+    made.update(Snapshot(3, (replace(PRIMARY, executed=""), server("db2")), "db1", None, ""))
+    assert not made.has_gtids
+
+
 def test_why_nobody_serves() -> None:
     """The sentence names each server and its state."""
     made = routes(server("db2", state=State.DOWN), primary=None)
