@@ -28,7 +28,7 @@ check: $(ENV)  ## lint, types, import contract, twin files, unit tests: under a 
 	$(BIN)/mypy
 	PYTHONPATH=. $(BIN)/lint-imports
 	$(BIN)/python tests/twins.py
-	$(BIN)/python -m pytest tests/unit tests/test_docs.py
+	$(BIN)/python -m pytest tests/unit tests/test_docs*.py
 
 format: $(ENV)  ## format and mend what can be mended
 	$(BIN)/ruff format .
@@ -39,7 +39,7 @@ docs: $(ENV)  ## write the pages that are made from settings and commands
 	$(BIN)/python -m rwrouter.cli.reference >docs/cli.md
 
 unit: $(ENV)  ## unit tests alone: seconds
-	$(BIN)/python -m pytest tests/unit tests/test_docs.py
+	$(BIN)/python -m pytest tests/unit tests/test_docs*.py
 
 # Real servers (MariaDB of the distribution, MySQL from a root file system of Debian's sid suite) and containers
 # (a daemon of our own where none answers). PYTEST takes further arguments: make test PYTEST='-k mariadb -x'
