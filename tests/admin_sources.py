@@ -2,7 +2,7 @@
 # ruff: noqa: D102
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from rwrouter.admin.status import Worker
 from rwrouter.counters import ServerCounters, WorkerCounters
@@ -47,3 +47,14 @@ class FixedSource:
 
     def uptime(self) -> float:
         return 12.5
+
+    def set_state(self, server: str, state: State | None) -> Server:
+        return self._change(replace(self.seen.server(server), state=state or State.UP))
+
+    def set_weight(self, server: str, weight: int) -> Server:
+        return self._change(replace(self.seen.server(server), weight=weight))
+
+    def _change(self, server: Server) -> Server:
+        servers = [server if one.name == server.name else one for one in self.seen.servers]
+        self.seen = replace(self.seen, servers=tuple(servers))
+        return server

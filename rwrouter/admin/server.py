@@ -1,4 +1,7 @@
-"""The HTTP side: status as JSON, metrics, health. It reads values of the moment and changes nothing."""
+"""The HTTP side: status as JSON, metrics, health; a POST changes a server's state or weight.
+
+It reads values of the moment, and leaves changes to an `Operator`.
+"""
 
 import hmac
 import ipaddress
@@ -8,6 +11,7 @@ from typing import Final
 from aiohttp import web
 
 from rwrouter.admin.metrics import CONTENT_TYPE, build_metrics
+from rwrouter.admin.operating import STATES, Operator, read_weight
 from rwrouter.admin.status import StatusSource, build_status, trouble
 from rwrouter.errors import ConfigError
 from rwrouter.model import Address
@@ -17,6 +21,7 @@ PATHS: Final = {
     "/metrics": "counters for Prometheus",
     "/healthz": "200 while the router runs",
     "/readyz": "200 if a client could be served now, else 503 with the reason",
+    "/v1/servers/NAME/drain": 'POST: no new reads there; also enable, disable, and weight with {"weight": N}',
 }
 OPEN_PATHS: Final = frozenset({"/healthz", "/readyz"})  # for orchestrators, which have no token
 
@@ -26,8 +31,11 @@ _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 class AdminServer:
     """Serves PATHS. With a *token*, callers show it as "Authorization: Bearer TOKEN"."""
 
-    def __init__(self, source: StatusSource, token: str | None = None) -> None:
+    def __init__(
+        self, source: StatusSource, token: str | None = None, operator: Operator | None = None
+    ) -> None:
         self._source = source
+        self._operator = operator
         self._token = (token or "").encode()
         self._runner: web.AppRunner | None = None
 
@@ -44,6 +52,7 @@ class AdminServer:
         application.router.add_get("/metrics", self._metrics)
         application.router.add_get("/healthz", self._healthz)
         application.router.add_get("/readyz", self._readyz)
+        application.router.add_post("/v1/servers/{name}/{what}", self._operate)
         runner = web.AppRunner(application, access_log=None, handle_signals=False, shutdown_timeout=1.0)
         await runner.setup()
         try:
@@ -70,10 +79,13 @@ class AdminServer:
             if not self._token and not _names_an_address(request.host):
                 # A web page whose name was made to lead here (DNS rebinding) could read the answers else.
                 return _refused(403, "without a token, ask by address or by localhost")
+            if request.method == "POST" and "X-RWRouter" not in request.headers:
+                # A page of another site can have a browser post, but not with a header of its own.
+                return _refused(403, "a POST needs the header X-RWRouter, with any value")
         try:
             response = await handler(request)
         except web.HTTPException as exc:
-            return _refused(exc.status, f"there are {', '.join(PATHS)}, for GET")
+            return _refused(exc.status, f"there are {', '.join(PATHS)}; for GET, but for what says POST")
         response.headers["Cache-Control"] = "no-store"
         return response
 
@@ -88,6 +100,30 @@ class AdminServer:
 
     async def _status(self, _request: web.Request) -> web.Response:
         return web.json_response(build_status(self._source))
+
+    async def _operate(self, request: web.Request) -> web.Response:
+        name, what = request.match_info["name"], request.match_info["what"]
+        operator = self._operator
+        if operator is None or (what not in STATES and what != "weight"):
+            raise web.HTTPNotFound
+        try:
+            if what == "weight":
+                server = operator.set_weight(name, read_weight(await request.json()))
+            else:
+                server = operator.set_state(name, STATES[what])
+        except ValueError as exc:  # JSONDecodeError is one
+            return _refused(400, f"{what}: {exc}")
+        except KeyError:
+            known = ", ".join(server.name for server in self._source.snapshot().servers)
+            return _refused(404, f"there is no server {name!r}: there are {known or 'none'}")
+        return web.json_response(
+            {
+                "name": server.name,
+                "state": server.state.value,
+                "reason": server.reason,
+                "weight": server.weight,
+            }
+        )
 
     async def _metrics(self, _request: web.Request) -> web.Response:
         text = build_metrics(self._source)

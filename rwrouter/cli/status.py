@@ -20,19 +20,22 @@ TIMEOUT: Final = 5.0  # seconds: the answer comes from memory
 COLOURS: Final = {"up": "green", "lagging": "yellow", "draining": "yellow", "disabled": "dim", "down": "red"}
 
 
-def fetch(admin: str, token: str = "") -> dict[str, Any]:
-    """Return the status of the router whose HTTP side is at *admin*. Raises ClickException."""
-    request = urllib.request.Request(f"http://{admin}/v1/status")
+def ask(admin: str, token: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Return what the router whose HTTP side is at *admin* answers; with *body*, it is posted. ClickException."""
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(f"http://{admin}{path}", data, {"X-RWRouter": "cli"})
     if token:
         request.add_header("Authorization", f"Bearer {token}")
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # never by way of a web proxy
     try:
         with opener.open(request, timeout=TIMEOUT) as answer:
-            status = json.loads(answer.read())
+            found = json.loads(answer.read())
     except urllib.error.HTTPError as exc:
         with exc:
             if exc.code == 401:
                 raise click.ClickException(f"{admin} asks for a token: set {ADMIN_TOKEN}") from None
+            if body is not None and (said := _error(exc)):
+                raise click.ClickException(said) from None
             raise click.ClickException(
                 f"{admin} answers {exc.code} {exc.reason}: is it a rwrouter?"
             ) from None
@@ -44,7 +47,22 @@ def fetch(admin: str, token: str = "") -> dict[str, Any]:
             f"no router answers at {admin} ({getattr(why, 'strerror', None) or why}): "
             "is it running? its address is --admin of `rwrouter run`"
         ) from None
-    if not isinstance(status, dict) or "servers" not in status:
+    if not isinstance(found, dict):
+        raise click.ClickException(f"{admin} answers, but not as a rwrouter does")
+    return found
+
+
+def _error(exc: urllib.error.HTTPError) -> str:
+    try:
+        return str(json.loads(exc.read())["error"])
+    except (ValueError, KeyError, TypeError, OSError):
+        return ""
+
+
+def fetch(admin: str, token: str = "") -> dict[str, Any]:
+    """Return the status of the router whose HTTP side is at *admin*. Raises ClickException."""
+    status = ask(admin, token, "/v1/status")
+    if "servers" not in status:
         raise click.ClickException(f"{admin} answers, but not as a rwrouter does")
     return status
 

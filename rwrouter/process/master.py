@@ -27,7 +27,7 @@ from rwrouter.config.certificate import ensure_certificate
 from rwrouter.config.model import Settings, TlsMode
 from rwrouter.counters import ServerCounters
 from rwrouter.errors import ConfigError
-from rwrouter.model import Snapshot
+from rwrouter.model import Server, Snapshot, State
 from rwrouter.process import logs
 from rwrouter.process.channel import Channel, Drain, Kill, Nudge, Ready, Topology
 from rwrouter.process.listeners import bind, name_of
@@ -77,6 +77,7 @@ class Master:
         self._tasks: set[asyncio.Task[None]] = set()
         self._seen = asyncio.Event()
         self._sockets: list[list[socket.socket]] = []
+        self._decrees: dict[str, tuple[State | None, int | None]] = {}  # by a person: state, weight
 
     def bind(self) -> None:
         """Bind all listeners. Raises ConfigError."""
@@ -210,10 +211,24 @@ class Master:
         if not self.settings.admin:
             return None
         place = parse_admin(self.settings.admin)
-        server = AdminServer(self, self.settings.admin_token.get_secret_value() or None)
+        server = AdminServer(self, self.settings.admin_token.get_secret_value() or None, self)
         bound = await server.start(place.host, place.port)
         log.info("event=admin admin on %s", bound)
         return server
+
+    def set_state(self, server: str, state: State | None) -> Server:
+        """Drain or disable *server*, or neither, for a person. Raises KeyError."""
+        return self._decree(server, state, self._decrees.get(server, (None, None))[1])
+
+    def set_weight(self, server: str, weight: int) -> Server:
+        """Set *server*'s weight for a person. Raises KeyError."""
+        return self._decree(server, self._decrees.get(server, (None, None))[0], weight)
+
+    def _decree(self, server: str, state: State | None, weight: int | None) -> Server:
+        self._monitoring.decree(server, state, weight)
+        self._decrees[server] = (state, weight)
+        log.info("event=decree server=%s state=%s weight=%s", server, state or "as found", weight)
+        return self._monitoring.snapshot.server(server)
 
     def snapshot(self) -> Snapshot:
         """Return the topology as the monitor saw it last."""

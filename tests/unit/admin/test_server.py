@@ -19,16 +19,18 @@ def _ask(
     token: str | None = None,
     headers: dict[str, str] | None = None,
     method: str = "GET",
+    data: str | None = None,
 ) -> tuple[int, Any, str]:
     """Return status, JSON or text, and content type of one request to a server of its own."""
 
     async def ask() -> tuple[int, Any, str]:
-        server = AdminServer(source or FixedSource(), token)
+        source_ = source or FixedSource()
+        server = AdminServer(source_, token, source_)
         bound = await server.start("127.0.0.1", 0)
         try:
             async with (
                 aiohttp.ClientSession() as session,
-                session.request(method, f"http://{bound}{path}", headers=headers) as answer,
+                session.request(method, f"http://{bound}{path}", headers=headers, data=data) as answer,
             ):
                 is_json = answer.content_type == "application/json"
                 body = await answer.json() if is_json else await answer.text()
@@ -99,11 +101,12 @@ def test_a_foreign_name_is_refused_without_a_token() -> None:
 
 def test_other_paths_and_methods_are_told_what_there_is() -> None:
     """Errors are JSON too."""
-    assert _ask("/v2/status")[:2] == (
-        404,
-        {"error": "there are /v1/status, /metrics, /healthz, /readyz, for GET"},
+    status, body, _ = _ask("/v2/status")
+    assert status == 404
+    assert body["error"].startswith(
+        "there are /v1/status, /metrics, /healthz, /readyz, /v1/servers/NAME/drain"
     )
-    assert _ask("/v1/status", method="POST")[0] == 405
+    assert _ask("/v1/status", method="POST", headers=OURS)[0] == 405
 
 
 def test_a_port_in_use_is_a_clear_error() -> None:
@@ -116,3 +119,42 @@ def test_a_port_in_use_is_a_clear_error() -> None:
         port = taken.getsockname()[1]
         with pytest.raises(ConfigError, match=rf"can't listen on 127\.0\.0\.1:{port}: .*in use.*--admin"):
             asyncio.run(start(port))
+
+
+OURS = {"X-RWRouter": "test"}
+
+
+def test_a_person_decides_about_a_server() -> None:
+    """State and weight, one without the other; the answer says what it is then."""
+    source = FixedSource()
+    assert _ask("/v1/servers/db2/drain", source, headers=OURS, method="POST")[:2] == (
+        200,
+        {"name": "db2", "state": "draining", "reason": "", "weight": 100},
+    )
+    status, body, _ = _ask(
+        "/v1/servers/db2/weight", source, headers=OURS, method="POST", data='{"weight": 7}'
+    )
+    assert (status, body["weight"], body["state"]) == (200, 7, "draining")
+    assert _ask("/v1/servers/db2/enable", source, headers=OURS, method="POST")[1]["state"] == "up"
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "body", "status", "why"),
+    [
+        ("db2/drain", {}, None, 403, "X-RWRouter"),
+        ("db9/drain", OURS, None, 404, "there are db1, db2, db3"),
+        ("db2/explode", OURS, None, 404, "/v1/servers/NAME/drain"),
+        ("db2/weight", OURS, "{", 400, "weight"),
+        ("db2/weight", OURS, '{"weight": true}', 400, "N from 0"),
+        ("db2/weight", OURS, '{"weight": 10001}', 400, "N from 0"),
+    ],
+)
+def test_a_wrong_decision_changes_nothing(
+    path: str, headers: dict[str, str], body: str | None, status: int, why: str
+) -> None:
+    """Each is refused with what to write; one without the header could come from a page of another site."""
+    source = FixedSource()
+    found, answer, _ = _ask(f"/v1/servers/{path}", source, headers=headers, method="POST", data=body)
+    assert found == status
+    assert why in answer["error"]
+    assert source == FixedSource()
