@@ -11,10 +11,11 @@ from collections.abc import Coroutine
 from struct import Struct
 from typing import TYPE_CHECKING, Any, Final
 
-from rwrouter.errors import BackendLost, ClientProtocolError, RouterError, ShuttingDown
+from rwrouter.errors import BackendLost, ClientProtocolError, NotSupported, RouterError, ShuttingDown
 from rwrouter.protocol.charsets import has_unsafe_trail_bytes, is_unsafe_collation
 from rwrouter.protocol.flags import (
     CLIENT_QUERY_ATTRIBUTES,
+    COM_CHANGE_USER,
     COM_QUERY,
     COM_QUIT,
     COM_STMT_CLOSE,
@@ -375,6 +376,8 @@ class ClientConnection(asyncio.Protocol):
             executing.run(self, data)
         elif command == COM_QUIT:
             self.close()
+        elif command == COM_CHANGE_USER:
+            self.fail(NotSupported("a change of user is not supported yet: open a new connection"))
         else:
             self.run(data, pairing.plan_of_command(self, data), command)
 
