@@ -168,10 +168,14 @@ class History:
         runs = self.cluster.runs
         for client in self.clients:
             for tags in client.transactions:
-                where = {(run.server, run.session) for tag in tags for run in runs.get(tag, ())}
-                if len(where) > 1:
+                if not tags:
+                    continue
+                # Its first statement may have been lost, and run again elsewhere: nothing had begun for the client.
+                began = {(run.server, run.session) for run in runs.get(tags[0], ())}
+                where = {(run.server, run.session) for tag in tags[1:] for run in runs.get(tag, ())}
+                if len(where) > 1 or not where <= began:
                     self.violation(
-                        f"the transaction of {tags[0]!r} ran on several connections: {sorted(where)}"
+                        f"the transaction of {tags[0]!r} began on {sorted(began)} and ran on {sorted(where)}"
                     )
                 if any(not run.in_transaction for tag in tags for run in runs.get(tag, ())):
                     self.violation(f"a statement of the transaction of {tags[0]!r} ran outside of it")
