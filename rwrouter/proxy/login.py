@@ -84,6 +84,7 @@ class ClientLogin(asyncio.Protocol):
         log.warning('event=ended client=%s reason="not logged in within %g s"', self._peer, seconds)
         self._transport.write(build_error(HandshakeError(f"not logged in within {seconds:g} s"), 1))
         self._transport.close()
+        self._machine = None  # its end has been told
 
     def data_received(self, data: bytes) -> None:
         """Feed the machine, and act on what it says."""
