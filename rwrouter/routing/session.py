@@ -107,6 +107,22 @@ class Session:
         """A transaction is open on the connection of the last statement."""
         return bool(self.status & SERVER_STATUS_IN_TRANS)
 
+    def ties(self) -> list[str]:
+        """Return the names of what ties the session to one connection now; none while it is free.
+
+        The names of pins are those of `plans.EFFECT_NAMES`; people and `/v1/sessions` are shown them.
+        """
+        found = plans.names(self.pins)
+        if self.in_transaction:
+            found.append("transaction")
+        if not self.status & SERVER_STATUS_AUTOCOMMIT:
+            found.append("autocommit_off")
+        if self.serializable:
+            found.append("serializable")
+        if self.schema in UNREPLICATED_SCHEMAS:
+            found.append("server_schema")
+        return found
+
     def on_reply(self, effects: int, status: int, states: Iterable[bytes]) -> None:
         """The server ended a statement that has *effects* with OK, *status* and session-state blocks *states*."""
         if (status ^ self.status) & SERVER_STATUS_NO_BACKSLASH_ESCAPES:

@@ -131,3 +131,20 @@ def test_an_error_keeps_what_may_have_been_set() -> None:
     session = Session()
     session.on_error(plans.NAMED_LOCK)
     assert not session.free
+
+
+def test_what_ties_a_session_has_names() -> None:
+    """Each reason that it is not free is named; a free session has none."""
+    session = Session()
+    assert session.ties() == []
+    session.on_reply(
+        plans.TEMPORARY_TABLE | plans.NAMED_LOCK, IN_TRANS, [variable(b"tx_isolation", b"SERIALIZABLE")]
+    )
+    assert session.ties() == [
+        "temporary_table",
+        "named_lock",
+        "transaction",
+        "autocommit_off",
+        "serializable",
+    ]
+    assert Session(b"sys").ties() == ["server_schema"]
