@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from rwrouter.model import Flavor
-from rwrouter.sandbox import Sandbox, SandboxError
+from rwrouter.sandbox import Sandbox, SandboxError, Topology
 
 ENDING = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 LOOK = 1.0  # seconds between two looks at whether the servers still run
@@ -31,6 +31,13 @@ def sandbox() -> None:
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="Root file system in which the server's program lies, entered by chroot.",
 )
+@click.option(
+    "--topology",
+    type=click.Choice([topology.value for topology in Topology]),
+    default=Topology.REPLICAS.value,
+    show_default=True,
+    help="All from the primary, each from the one before, or Group Replication (MySQL).",
+)
 @click.option("--set", "options", metavar="NAME=VALUE", multiple=True, help="Option for every server.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, on one line.")
 def up(
@@ -39,6 +46,7 @@ def up(
     flavor: str | None,
     binary: str | None,
     root: Path | None,
+    topology: str,
     options: tuple[str, ...],
     as_json: bool,
 ) -> None:
@@ -50,6 +58,7 @@ def up(
             binary=binary,
             root=root,
             options=read_options(options),
+            topology=Topology(topology),
         )
     except SandboxError as error:
         raise click.ClickException(str(error)) from None

@@ -1,7 +1,7 @@
 """Real servers as a test or a person sees them, wherever they run: connect, ask, wait for replication."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import pymysql
@@ -52,6 +52,12 @@ class Access:
         with self.connect(cursorclass=DictCursor) as connection, connection.cursor() as cursor:
             cursor.execute(sql, arguments or None)
             return list(cursor.fetchall())
+
+    def run(self, statements: Iterable[str]) -> None:
+        """Run *statements* as root, in turn, on one connection; their rows are dropped."""
+        with self.connect() as connection, connection.cursor() as cursor:
+            for statement in statements:
+                cursor.execute(statement)
 
     def value(self, sql: str, arguments: Sequence[Any] = ()) -> Any:
         """Run *sql* as root; return the first column of its first row, None where there is none."""

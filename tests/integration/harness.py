@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from rwrouter.model import Flavor
-from rwrouter.sandbox import NoBinary, Sandbox
+from rwrouter.sandbox import NoBinary, Sandbox, Topology
 from rwrouter.sandbox.binaries import find
 from rwrouter.sandbox.router import RouterProcess
 
@@ -39,15 +39,20 @@ def rootfs() -> Path:
     return path
 
 
-def start(flavor: Flavor, replicas: int = 2, options: dict[str, str] | None = None) -> Sandbox:
+def start(
+    flavor: Flavor,
+    replicas: int = 2,
+    options: dict[str, str] | None = None,
+    topology: Topology = Topology.REPLICAS,
+) -> Sandbox:
     """Start servers of *flavor*: this machine's own where it has them, else from the root file system."""
     try:
         find(flavor)
     except NoBinary as error:
         if flavor is Flavor.MARIADB:
             missing(str(error))
-        return Sandbox.start(replicas, flavor=flavor, root=rootfs(), options=options)
-    return Sandbox.start(replicas, flavor=flavor, options=options)
+        return Sandbox.start(replicas, flavor=flavor, root=rootfs(), options=options, topology=topology)
+    return Sandbox.start(replicas, flavor=flavor, options=options, topology=topology)
 
 
 def eventually(holds: Callable[[], bool], what: str, timeout: float = 20.0) -> None:

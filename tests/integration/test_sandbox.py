@@ -10,7 +10,7 @@ import pymysql
 import pytest
 
 from rwrouter.model import Flavor
-from rwrouter.sandbox import Sandbox
+from rwrouter.sandbox import Sandbox, Topology
 from rwrouter.sandbox.records import ran_on, statements
 from tests.integration.harness import REPOSITORY, eventually, start
 
@@ -101,7 +101,7 @@ def test_a_paused_server_hangs_and_goes_on(cluster: Sandbox) -> None:
 
 OWNER = """
 import sys
-from rwrouter.sandbox import Sandbox
+from rwrouter.sandbox import Sandbox, Topology
 from rwrouter.model import Flavor
 sandbox = Sandbox.start(1, flavor=Flavor.MARIADB)
 print(*(server.pid for server in sandbox.servers), sandbox.servers[0].socket, flush=True)
@@ -173,3 +173,31 @@ def test_options_reach_every_server() -> None:
         assert sandbox.primary.value("SELECT @@global.max_connections") == 77
         directory = Path(sandbox.primary.socket).parents[1]
     assert not directory.exists()
+
+
+def test_a_group_replicates_and_a_killed_member_joins_again() -> None:
+    """Three members with one primary; kill -9 of it makes another one, and a start brings it back."""
+    with start(Flavor.MYSQL, topology=Topology.GROUP) as group:
+        assert group.members() == {
+            "member1": ("ONLINE", "PRIMARY"),
+            "member2": ("ONLINE", "SECONDARY"),
+            "member3": ("ONLINE", "SECONDARY"),
+        }
+        group.primary.query("CREATE DATABASE grouped")
+        group.wait_in_sync()
+        group.primary.kill()
+        others = [server.name for server in group.replicas]
+        eventually(lambda: list(group.members()) == others, "the killed member is expelled", 60)
+        assert ("ONLINE", "PRIMARY") in group.members().values()
+        group.primary.start()
+        group.wait_grouped()
+        assert group.members()["member1"] == ("ONLINE", "SECONDARY")
+
+
+def test_a_chain_replicates_from_one_to_the_next() -> None:
+    """The last one's source is a replica."""
+    with start(Flavor.MARIADB, topology=Topology.CHAIN) as chain:
+        status = chain.servers[2].query("SHOW SLAVE STATUS")[0]
+        assert status["Master_Port"] == chain.servers[1].port
+        chain.primary.query("CREATE DATABASE chained")
+        chain.wait_in_sync()

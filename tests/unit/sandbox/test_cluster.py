@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from rwrouter.model import Flavor
 from rwrouter.sandbox.binaries import NoBinary, SandboxError
-from rwrouter.sandbox.cluster import Sandbox
+from rwrouter.sandbox.cluster import Sandbox, Topology
 
 
 def test_without_a_program_nothing_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -26,3 +27,9 @@ def test_a_failed_start_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytes
         Sandbox.start(binary=str(program))
     left = [path for path in tmp_path.glob("rwrouter-*") if not path.name.startswith("rwrouter-templates-")]
     assert left == []
+
+
+def test_mariadb_has_no_group() -> None:
+    """It is said before anything is looked for."""
+    with pytest.raises(SandboxError, match="MariaDB has no Group Replication"):
+        Sandbox.start(flavor=Flavor.MARIADB, topology=Topology.GROUP)
