@@ -2,7 +2,9 @@
 
 One row a statement, as if no transaction were open, nothing locked and no variable set:
 
-    replica("SELECT 1")
+    replica("SELECT 17 MEMBER OF('[17]'), a MEMBER OF (b->'$.c') FROM t", on=MYSQL)
+primary("SELECT of('[17]')", "the function of() may write")
+replica("SELECT 1")
     primary("SELECT GET_LOCK('a', 1)", "named lock", pins="named_lock")
 
 The second text is a piece of the reason that `rwrouter explain` prints. `pins` names what ties the session

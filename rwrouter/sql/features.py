@@ -178,6 +178,8 @@ def _is_clause(tokens: Sequence[Token], index: int, flavor: Flavor) -> bool:
         return before is not None and before.text == ")"
     if word == "columns":
         return before is not None and before.kind == LITERAL
+    if word == "of":  # the operator: 17 MEMBER OF('[17]')
+        return flavor is Flavor.MYSQL and index > 1 and _is_word(tokens, index - 1, {"member"})
     return word == "lateral" and flavor is Flavor.MYSQL
 
 

@@ -100,7 +100,7 @@ _READS: Final = words_of(
 _MYSQL_READS: Final = words_of(
     """
     any_value bin_to_uuid format_bytes from_vector geomcollection grouping gtid_subset gtid_subtract
-    is_uuid json_duality_object json_schema_validation_report json_storage_free json_storage_size
+    icu_version is_uuid json_duality_object json_schema_validation_report json_storage_free json_storage_size
     mbrcoveredby mbrcovers point regexp_like roles_graphml st_buffer_strategy st_collect
     st_frechetdistance st_geohash st_hausdorffdistance st_isvalid st_latfromgeohash st_latitude
     st_lineinterpolatepoint st_lineinterpolatepoints st_longfromgeohash st_longitude st_makeenvelope
