@@ -112,7 +112,7 @@ class ReplicationSet(Generic[ServerT]):
                 return server
         raise KeyError(name)
 
-    def wait_in_sync(self, timeout: float = 30.0) -> None:
+    def wait_in_sync(self, timeout: float = 90.0) -> None:
         """Return when every running replica has what the primary has; raise SandboxError after *timeout*."""
         mysql = self.flavor is Flavor.MYSQL
         wanted = self.primary.value("SELECT @@global.gtid_executed" if mysql else "SELECT @@gtid_binlog_pos")

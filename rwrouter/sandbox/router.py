@@ -88,7 +88,7 @@ class RouterProcess:
         """Return what it has printed so far."""
         return self._log.read_text(errors="replace") if self._log.exists() else ""
 
-    def wait_listening(self, timeout: float = 20.0) -> None:
+    def wait_listening(self, timeout: float = 60.0) -> None:
         """Return when it has said which ports it has. SandboxError after *timeout* s, or if it ended."""
         deadline = time.monotonic() + timeout
         while True:
@@ -98,7 +98,7 @@ class RouterProcess:
                 return
             self._give_up_after(deadline, "did not say where it listens")
 
-    def wait_ready(self, timeout: float = 20.0) -> None:
+    def wait_ready(self, timeout: float = 60.0) -> None:
         """Return when an application can log in and read through it."""
         deadline = time.monotonic() + timeout
         self.wait_listening(timeout)
@@ -129,7 +129,7 @@ class RouterProcess:
         """Send a signal to the master."""
         self.process.send_signal(number)
 
-    def stop(self, timeout: float = 20.0) -> int:
+    def stop(self, timeout: float = 60.0) -> int:
         """End it in order (SIGTERM); return its exit status. SandboxError after *timeout* seconds."""
         if self.process.poll() is None:
             self.process.terminate()

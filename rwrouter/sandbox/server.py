@@ -110,7 +110,7 @@ class SandboxServer(Access):
         )
         self._on_process(self._process.pid)
 
-    def wait_ready(self, timeout: float = 60.0) -> None:
+    def wait_ready(self, timeout: float = 120.0) -> None:
         """Return when it answers; SandboxError after *timeout* seconds, or when it ended instead."""
         deadline = time.monotonic() + timeout
         tries = 0
@@ -135,7 +135,7 @@ class SandboxServer(Access):
                 raise SandboxError(f"{self.name} did not answer within {timeout:g} s: {last}")
             time.sleep(POLL)
 
-    def start(self, timeout: float = 60.0) -> None:
+    def start(self, timeout: float = 120.0) -> None:
         """Start it again, on the same port and data, and wait until it answers."""
         self.launch()
         self.wait_ready(timeout)

@@ -55,7 +55,7 @@ def start(
     return Sandbox.start(replicas, flavor=flavor, options=options, topology=topology)
 
 
-def eventually(holds: Callable[[], bool], what: str, timeout: float = 20.0) -> None:
+def eventually(holds: Callable[[], bool], what: str, timeout: float = 60.0) -> None:
     """Return when *holds* says True; fail with *what* after *timeout* s. For other processes' doings."""
     deadline = time.monotonic() + timeout
     while not holds():

@@ -85,7 +85,7 @@ def command(process: RouterProcess, *arguments: str) -> str:
 
 def states(process: RouterProcess) -> dict[str, str]:
     """Return the state of each server, as the router tells it."""
-    with urllib.request.urlopen(f"http://127.0.0.1:{process.admin_port}/v1/status", timeout=5) as answer:
+    with urllib.request.urlopen(f"http://127.0.0.1:{process.admin_port}/v1/status", timeout=30) as answer:
         return {server["name"]: server["state"] for server in json.load(answer)["servers"]}
 
 
@@ -167,7 +167,7 @@ def test_a_global_read_sees_the_writes_of_others(
         time.sleep(DELAY)
         process = router(cluster, *configured(tmp_path, lines + '"global"'), "--workers", "2")
         assert stale_reads(process, schema) == 0
-        with urllib.request.urlopen(f"http://127.0.0.1:{process.admin_port}/v1/status", timeout=5) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{process.admin_port}/v1/status", timeout=30) as answer:
             status = json.load(answer)
         reads = {server["name"]: server["reads"] for server in status["servers"]}
         assert reads[cluster.replicas[1].address] > PAIRS / 4, reads

@@ -16,7 +16,7 @@ from rwrouter.sandbox import Sandbox
 from rwrouter.sandbox.router import RouterProcess
 from tests.integration.harness import RouterFactory, missing
 
-CLIENT_TIMEOUT = 60  # seconds
+CLIENT_TIMEOUT = 120  # seconds
 
 
 def command_line(router: RouterProcess, schema: str, *arguments: str, sql: str) -> list[str]:

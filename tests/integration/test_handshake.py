@@ -140,7 +140,7 @@ def connect(cluster: Sandbox) -> Iterator[Connect]:
                 link.connect(cluster.primary.socket)
             else:
                 address = (cluster.primary.host, cluster.primary.port)
-                link = open_sockets.enter_context(socket.create_connection(address, timeout=10))
+                link = open_sockets.enter_context(socket.create_connection(address, timeout=30))
             return Link(link)
 
         yield connect

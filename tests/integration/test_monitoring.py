@@ -19,7 +19,7 @@ from rwrouter.sandbox.options import Account
 from rwrouter.sandbox.server import SandboxServer
 
 INTERVAL = 0.5  # seconds between two probes
-SLACK = 0.3  # seconds that a busy test machine may add
+SLACK = 15.0  # seconds that a busy test machine may add: what is tested is that it comes at all
 
 
 class Watch:
