@@ -11,7 +11,7 @@ from collections.abc import Coroutine
 from struct import Struct
 from typing import TYPE_CHECKING, Any, Final
 
-from rwrouter.errors import BackendLost, ClientProtocolError, NotSupported, RouterError, ShuttingDown
+from rwrouter.errors import BackendLost, ClientProtocolError, RouterError, ShuttingDown
 from rwrouter.protocol.charsets import has_unsafe_trail_bytes, is_unsafe_collation
 from rwrouter.protocol.flags import (
     CLIENT_QUERY_ATTRIBUTES,
@@ -34,7 +34,7 @@ from rwrouter.protocol.handshake import Login
 from rwrouter.protocol.packets import build_error
 from rwrouter.protocol.statements import sql_of_query, translate
 from rwrouter.protocol.upload import Upload
-from rwrouter.proxy import executing, pairing, waiting
+from rwrouter.proxy import executing, pairing, user_change, waiting
 from rwrouter.proxy.backend import BackendConnection
 from rwrouter.proxy.dial import Account
 from rwrouter.proxy.killing import kill_abandoned
@@ -102,6 +102,8 @@ class ClientConnection(asyncio.Protocol):
         *,
         peer: str,
         secure: bool,
+        scramble: bytes = b"",
+        session: Session | None = None,
     ) -> None:
         self.gateway = gateway
         self.number = number  # the connection id that the client knows
@@ -109,7 +111,9 @@ class ClientConnection(asyncio.Protocol):
         self.account = account
         self.peer = peer
         self.secure = secure
-        self.session = Session(backend.schema)
+        self.scramble = scramble  # of the greeting
+        self.failed_changes = 0  # of its user
+        self.session = Session(backend.schema) if session is None else session
         self.consistency = waiting.consistency_of(gateway, login.user)
         # Its reads need no decision beyond the plan.
         self.spreads = self.consistency in {"eventual", "session"}
@@ -377,7 +381,9 @@ class ClientConnection(asyncio.Protocol):
         elif command == COM_QUIT:
             self.close()
         elif command == COM_CHANGE_USER:
-            self.fail(NotSupported("a change of user is not supported yet: open a new connection"))
+            self._busy = True
+            rest, self._inbox = bytes(self._inbox), bytearray()
+            user_change.begin(self, self._transport, data + rest)
         else:
             self.run(data, pairing.plan_of_command(self, data), command)
 
@@ -638,9 +644,34 @@ class ClientConnection(asyncio.Protocol):
             # A server would see only at its next write that nobody waits for the result. An autocommit write
             # and a COMMIT go on, as they do on a server whose client has gone.
             self.gateway.spawn(kill_abandoned(self.gateway, self.current, self.account))
+        self.let_go()
+
+    def let_go(self) -> None:
+        """Give up all connections to servers, and with them what the session has there."""
         for backend in tuple(self.backends.values()):
             backend.close()
         self.backends.clear()
+        self.home = None
+
+    def heir(self, login: Login, account: Account, backend: BackendConnection) -> "ClientConnection":
+        """Return the connection that follows this one when its user has changed: only what was written is kept."""
+        self.closed = True  # whatever still waits for this one has nobody to tell
+        session = self.session
+        session.schema = backend.schema
+        session.reset()
+        session.version += 1
+        return ClientConnection(
+            self.gateway,
+            self._transport,
+            self.number,
+            login,
+            account,
+            backend,
+            peer=self.peer,
+            secure=self.secure,
+            scramble=self.scramble,
+            session=session,
+        )
 
     def eof_received(self) -> bool:
         """Close with the client."""

@@ -157,7 +157,7 @@ class Gateway:
         """Return what is known to check a proof of *user*'s password."""
         configured = self.configured.get(user)
         if configured is not None:
-            return verifier_of(configured[0].password or b"")
+            return verifier_of(configured[0].password or b"", is_final=True)
         known = self.secrets.get(user)
         return known[1] if known is not None else None
 

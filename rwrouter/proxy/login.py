@@ -2,31 +2,19 @@
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING, Final, cast
+from typing import cast
 
-from rwrouter.errors import AccessDenied, HandshakeError, NoServer, RouterError, TooManyConnections
-from rwrouter.protocol.auth import Secret
-from rwrouter.protocol.flags import (
-    CLIENT_CONNECT_WITH_DB,
-    CLIENT_SESSION_TRACK,
-    CLIENT_SSL,
-)
+from rwrouter.errors import HandshakeError, RouterError, TooManyConnections
 from rwrouter.protocol.handshake import Login as LoginEvent
 from rwrouter.protocol.handshake import ServerHandshake, StartTls
 from rwrouter.protocol.packets import build_error
 from rwrouter.protocol.tls import TlsLayer
-from rwrouter.proxy.backend import BackendConnection
+from rwrouter.proxy.admission import admit
 from rwrouter.proxy.client import ClientConnection
-from rwrouter.proxy.dial import Account, Refusal
 from rwrouter.proxy.gateway import Gateway
 from rwrouter.proxy.secure import SecureTransport
 
-if TYPE_CHECKING:
-    from rwrouter.proxy.servers import Endpoint
-
 log = logging.getLogger("rwrouter.client")
-
-_NOT_FOR_SERVERS: Final = CLIENT_SSL | CLIENT_CONNECT_WITH_DB
 
 
 def peer_name(transport: asyncio.BaseTransport) -> str:
@@ -45,6 +33,7 @@ class ClientLogin(asyncio.Protocol):
         self._machine: ServerHandshake | None = None
         self._task: asyncio.Task[None] | None = None
         self._number = 0
+        self._scramble = b""
         self._secure = False
         self._spoke = False  # it has sent something: not the health check of a balancer
 
@@ -62,10 +51,11 @@ class ClientLogin(asyncio.Protocol):
             self._reject(error)
             return
         self._number = gateway.connection_id()
+        self._scramble = gateway.scramble()
         self._machine = ServerHandshake(
             greeting,
             self._number,
-            gateway.scramble(),
+            self._scramble,
             tls_available=gateway.client_tls is not None,
             tls_required=gateway.settings.client_tls.mode == "REQUIRED",
             verifier=gateway.verifier,
@@ -120,26 +110,14 @@ class ClientLogin(asyncio.Protocol):
     async def _enter(self, machine: ServerHandshake, login: LoginEvent) -> None:
         """Log in to a server with what the client has proved; only then is the client in."""
         gateway = self._gateway
-        try:
-            account = self._account(login)
-            backend = await self._open(account, (login.schema or "").encode("utf-8", "surrogateescape"))
-        except Refusal as refusal:
-            gateway.forget(login.user)
-            gateway.counters.logins_failed += 1
-            log.warning('event=refused client=%s user=%s reason="%s"', self._peer, login.user, refusal)
-            machine.reject(refusal.number, refusal.state, str(refusal))
+        admitted = await admit(gateway, machine, login, self._peer)
+        if admitted is None:
             self._finish(machine)
             return
-        except (RouterError, OSError) as exc:
-            error = exc if isinstance(exc, RouterError) else NoServer(str(exc) or "no server answers")
-            log.warning('event=refused client=%s user=%s reason="%s"', self._peer, login.user, error)
-            machine.reject(error.code, error.sqlstate, str(error))
-            self._finish(machine)
-            return
+        account, backend = admitted
         if self._transport.is_closing():
             backend.close()
             return
-        gateway.learn(login.user, account.secret)
         machine.accept()
         self._deadline.cancel()
         self._transport.write(machine.data_to_send())
@@ -152,6 +130,7 @@ class ClientLogin(asyncio.Protocol):
             backend,
             peer=self._peer,
             secure=self._secure,
+            scramble=self._scramble,
         )
         self._transport.set_protocol(client)
         gateway.clients[self._number] = client
@@ -164,46 +143,6 @@ class ClientLogin(asyncio.Protocol):
         self._deadline.cancel()
         self._transport.write(machine.data_to_send())
         self._transport.close()
-
-    def _account(self, login: LoginEvent) -> Account:
-        gateway = self._gateway
-        user, secret = login.user, login.secret
-        configured = gateway.configured.get(user)
-        if configured is not None:
-            known, settings = configured
-            if login.password_known and (secret.password or b"") != (known.password or b""):
-                raise AccessDenied(f"Access denied for user '{user}'@'{self._peer}' (using password: YES)")
-            user = settings.backend_user or user
-            own = settings.backend_password
-            secret = Secret.of(own.get_secret_value().encode()) if own is not None else known
-        elif not login.password_known and user in gateway.secrets:
-            secret = gateway.secrets[user][0]  # a server may ask for the whole password
-        return Account(
-            user=user,
-            secret=secret,
-            capabilities=(login.capabilities & ~_NOT_FOR_SERVERS) | CLIENT_SESSION_TRACK,
-            collation=login.collation,
-            attributes={**login.attributes, b"rwrouter_client": self._peer.encode()},
-            client_tracks=bool(login.capabilities & CLIENT_SESSION_TRACK),
-        )
-
-    async def _open(self, account: Account, schema: bytes) -> BackendConnection:
-        """Return a connection to the primary, or to another server while there is none."""
-        gateway = self._gateway
-        routes = gateway.routes
-        tried: list[str] = []
-        candidates: list[Endpoint] = [routes.primary] if routes.primary is not None else []
-        candidates += [endpoint for endpoint, _ in routes.readers.laid_out if endpoint not in candidates]
-        for endpoint in candidates:
-            try:
-                return await gateway.dialer.open(endpoint, account, schema)
-            except Refusal:
-                raise
-            except (RouterError, OSError) as exc:
-                why = str(exc) or f"no answer within {gateway.settings.limits.connect_timeout:g} s"
-                tried.append(f"{endpoint.server.name}: {why}")
-                gateway.refused(endpoint, why)
-        raise NoServer("; ".join(tried) or routes.why_nobody())
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The client went away before it was logged in."""

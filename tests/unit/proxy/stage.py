@@ -32,6 +32,7 @@ class Transport(asyncio.Transport):
         self.reading = True
         self.closed = False
         self.aborted = False
+        self.protocol: asyncio.BaseProtocol | None = None  # whoever was set last
         self._on_write = on_write
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
@@ -68,7 +69,8 @@ class Transport(asyncio.Transport):
         return ("192.0.2.1", 4711) if name == "peername" else default
 
     def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
-        """Nobody reads here."""
+        """Record who reads from now on."""
+        self.protocol = protocol
 
     def take(self) -> bytes:
         """Return what was written since the last call."""

@@ -174,14 +174,3 @@ def test_a_read_that_nobody_waits_for_is_killed() -> None:
 
     on_stage(lambda stage: play(stage, "SELECT SLEEP(9)", 1), script)
     on_stage(lambda stage: play(stage, "UPDATE t SET a=1", 0), script)
-
-
-def test_a_change_of_user_is_refused_plainly() -> None:
-    """It reaches no server, says what to do instead, and leaves the session as it was."""
-
-    async def play(stage: Stage) -> None:
-        assert b"open a new connection" in await stage.send(packet(b"\x11app\x00"))
-        assert stage.log == []
-        assert await stage.send(query("SELECT 1")) in {row("db2"), row("db3")}
-
-    on_stage(play)

@@ -60,3 +60,15 @@ def test_a_bug_in_a_task_is_logged_not_lost() -> None:
         assert not gateway._tasks
 
     asyncio.run(play())
+
+
+def test_a_configured_password_has_the_last_word() -> None:
+    """A wrong proof of a configured user is refused at once: no client is asked for more, by no plugin."""
+
+    async def play() -> None:
+        gateway = Gateway(Settings.model_validate({"users": [{"name": "app", "password": "secret"}]}))
+        verifier = gateway.verifier("app")
+        assert verifier is not None
+        assert verifier.is_final
+
+    asyncio.run(play())

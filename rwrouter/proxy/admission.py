@@ -1,0 +1,86 @@
+"""Lets a client in that has proved who it is: a server has the last word, and is then its first connection."""
+
+import logging
+from typing import TYPE_CHECKING, Final
+
+from rwrouter.errors import AccessDenied, NoServer, RouterError
+from rwrouter.protocol.auth import Secret
+from rwrouter.protocol.flags import CLIENT_CONNECT_WITH_DB, CLIENT_SESSION_TRACK, CLIENT_SSL
+from rwrouter.protocol.handshake import Login, ServerHandshake
+from rwrouter.proxy.backend import BackendConnection
+from rwrouter.proxy.dial import Account, Refusal
+
+if TYPE_CHECKING:
+    from rwrouter.proxy.gateway import Gateway
+    from rwrouter.proxy.servers import Endpoint
+
+log = logging.getLogger("rwrouter.client")
+
+_NOT_FOR_SERVERS: Final = CLIENT_SSL | CLIENT_CONNECT_WITH_DB
+
+
+async def admit(
+    gateway: "Gateway", machine: ServerHandshake, login: Login, peer: str
+) -> tuple[Account, BackendConnection] | None:
+    """Log in to a server as the client of *login*; None: *machine* has rejected it, with the server's words."""
+    try:
+        account = account_of(gateway, login, peer)
+        schema = (login.schema or "").encode("utf-8", "surrogateescape")
+        backend = await first_connection(gateway, account, schema)
+    except Refusal as refusal:
+        gateway.forget(login.user)
+        gateway.counters.logins_failed += 1
+        log.warning('event=refused client=%s user=%s reason="%s"', peer, login.user, refusal)
+        machine.reject(refusal.number, refusal.state, str(refusal))
+        return None
+    except (RouterError, OSError) as exc:
+        error = exc if isinstance(exc, RouterError) else NoServer(str(exc) or "no server answers")
+        log.warning('event=refused client=%s user=%s reason="%s"', peer, login.user, error)
+        machine.reject(error.code, error.sqlstate, str(error))
+        return None
+    gateway.learn(login.user, account.secret)
+    return account, backend
+
+
+def account_of(gateway: "Gateway", login: Login, peer: str) -> Account:
+    """Return how to log in to servers for the client of *login*. Raises AccessDenied."""
+    user, secret = login.user, login.secret
+    configured = gateway.configured.get(user)
+    if configured is not None:
+        known, settings = configured
+        if login.password_known and (secret.password or b"") != (known.password or b""):
+            raise AccessDenied(f"Access denied for user '{user}'@'{peer}' (using password: YES)")
+        user = settings.backend_user or user
+        own = settings.backend_password
+        secret = Secret.of(own.get_secret_value().encode()) if own is not None else known
+    elif not login.password_known and user in gateway.secrets:
+        secret = gateway.secrets[user][0]  # a server may ask for the whole password
+    return Account(
+        user=user,
+        secret=secret,
+        capabilities=(login.capabilities & ~_NOT_FOR_SERVERS) | CLIENT_SESSION_TRACK,
+        collation=login.collation,
+        attributes={**login.attributes, b"rwrouter_client": peer.encode()},
+        client_tracks=bool(login.capabilities & CLIENT_SESSION_TRACK),
+    )
+
+
+async def first_connection(gateway: "Gateway", account: Account, schema: bytes) -> BackendConnection:
+    """Return a connection to the primary, or to another server while there is none.
+
+    Raises Refusal, NoServer.
+    """
+    routes = gateway.routes
+    tried: list[str] = []
+    candidates: list[Endpoint] = [routes.primary] if routes.primary is not None else []
+    candidates += [endpoint for endpoint, _ in routes.readers.laid_out if endpoint not in candidates]
+    for endpoint in candidates:
+        try:
+            return await gateway.dialer.open(endpoint, account, schema)
+        except Refusal:
+            raise
+        except (RouterError, OSError) as exc:
+            why = str(exc) or f"no answer within {gateway.settings.limits.connect_timeout:g} s"
+            tried.append(f"{endpoint.server.name}: {why}")
+            gateway.refused(endpoint, why)
+    raise NoServer("; ".join(tried) or routes.why_nobody())
