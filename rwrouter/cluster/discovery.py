@@ -25,8 +25,12 @@ class Observation:
 
     @property
     def member(self) -> Member | None:
-        """Return itself as a member of its group; None if it is in none, or nothing is known of one."""
-        return next((member for member in self.members if member.uuid == self.facts.uuid), None)
+        """Return itself as a member of its group; None if it is in none, or nothing is known of one.
+
+        OFFLINE is a server on which the group's plugin is loaded, and has not been started.
+        """
+        own = next((member for member in self.members if member.uuid == self.facts.uuid), None)
+        return own if own is not None and own.state != "OFFLINE" else None
 
 
 @dataclass(frozen=True, slots=True)

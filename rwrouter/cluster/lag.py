@@ -62,6 +62,7 @@ class Evidence:
     missing_since: float | None = None  # see Positions
     has_positions: bool = False  # whether both the primary's position and its own are known
     is_member: bool = False  # of a replication group, and ONLINE there
+    group_trouble: str = ""  # why what a member has can't be relied on, see cluster/group.py
 
 
 class LagMeter:
@@ -75,6 +76,13 @@ class LagMeter:
         """Return the lag at *now*. *source_lost* is when the primary last answered, if it does not now."""
         until = now if source_lost is None else min(now, source_lost)
         channels = evidence.channels
+        if evidence.group_trouble:
+            # Who is ONLINE and sees no majority had all a moment ago; what others write since, it can't know.
+            return (
+                self._grown(now, evidence.group_trouble)
+                if evidence.is_member
+                else self._unknown(evidence.group_trouble)
+            )
         if not channels and not evidence.is_member:
             return self._unknown("is not a replica")
         for channel in channels:

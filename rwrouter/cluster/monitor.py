@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from rwrouter.cluster import probes
+from rwrouter.cluster import group, probes
 from rwrouter.cluster.discovery import Observation, Seat, followed, unlisted
 from rwrouter.cluster.gtid import GtidSet
 from rwrouter.cluster.health import Health
@@ -24,6 +24,9 @@ from rwrouter.model import Address, Flavor, Greeting, Lag, Role, Server, Snapsho
 DEFAULT_PORT: Final = 3306
 SLOW_TOPICS: Final = 30.0  # seconds between two looks at what seldom changes: routines, rights, group
 RETRY: Final = 0.25  # of the interval: a failed probe of a server that is up is repeated soon
+PATIENCE: Final = (
+    5  # times monitor.timeout, for a server that is down: it has a login to do, and caches to fill
+)
 UNMEASURED: Final = Lag(None, "not probed yet")
 PRIMARY_LAG: Final = Lag(0.0, "is the primary")
 JITTER: Final = 0.1  # of the interval: at most so much earlier, so that routers do not probe in step
@@ -137,9 +140,8 @@ class Monitor:
         for one in self._watched.values():
             if one.asked_at is None and one.due_at <= now:
                 one.asked_at = now
-                found.append(
-                    Probe(one.name, one.address, self._topics(one, now), self._settings.monitor.timeout)
-                )
+                timeout = self._settings.monitor.timeout * (1 if one.health.is_up else PATIENCE)
+                found.append(Probe(one.name, one.address, self._topics(one, now), timeout))
         return found
 
     def next_due(self) -> float | None:
@@ -367,7 +369,8 @@ class Monitor:
             skew=one.offset - source.offset if source is not None else 0.0,
             missing_since=self._positions.missing_since(one.executed),
             has_positions=bool(self._positions) and bool(one.executed),
-            is_member=member is not None and member.state == "ONLINE",
+            is_member=member is not None and member.state == group.ONLINE,
+            group_trouble=group.trouble(one.seen),
         )
 
     def _state(self, one: Watched, role: Role) -> tuple[State, str]:

@@ -1,6 +1,7 @@
 """Who is the primary: a pure function of what the servers say and of who it was before.
 
-    a group with a view         its ONLINE primary, if that is reachable and writable
+    a group with a majority     its ONLINE primary, if that is reachable and writable
+    a group without             nobody; reads go on for a while
     the last primary writable   stays, whoever else is writable: an alarm names them
     one writable server         is the primary
     some of them follow others  the one that follows none
@@ -13,6 +14,7 @@ whose read_only was forgotten must not take over when its source dies.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from rwrouter.cluster import group
 from rwrouter.cluster.discovery import Observation, Seat, followed
 
 
@@ -33,7 +35,9 @@ def elect(previous: str | None, seats: Sequence[Seat]) -> Election:
         return grouped
     writable = {one.name: one for one in seen if one.is_writable}
     if not writable:
-        return Election(None, "no server that answers is writable" if any(one.is_up for one in seen) else "")
+        read_only = [one.name for one in seen if one.is_up]
+        are = f"{', '.join(read_only)} {'is' if len(read_only) == 1 else 'are'} read_only"
+        return Election(None, f"no server that answers is writable: {are}" if read_only else "")
     follows = {name: source for name, one in writable.items() if (source := followed(one, seats))}
     free = [name for name in writable if name not in follows or not _could_be_primary(follows[name], seats)]
     chosen = None
@@ -70,20 +74,18 @@ def _could_be_primary(name: str, seats: Sequence[Seat]) -> bool:
 
 
 def _by_group(previous: str | None, seen: Sequence[Observation]) -> Election | None:
-    """Return the outcome by Group Replication; None where no reachable server sees a working group.
+    """Return the outcome by Group Replication; None where no server that answers is in a group.
 
-    A member that has lost the majority sees others UNREACHABLE and itself ONLINE, so that its word counts
-    only if it sees more than half of the members ONLINE.
+    Without a majority nobody is: what the primary of a minority is sent would wait, and perhaps be lost.
     """
-    for one in seen:
-        online = [member for member in one.members if member.state in {"ONLINE", "RECOVERING"}]
-        if not one.is_up or one.member is None or one.member.state != "ONLINE":
-            continue
-        if 2 * len(online) <= len(one.members):
-            continue
-        primaries = {member.uuid for member in online if member.is_primary}
-        able = [other.name for other in seen if other.facts.uuid in primaries and other.is_writable]
-        if able:  # several in a group of many primaries: one of them, always the same
-            return Election(previous if previous in able else able[0])
-        return Election(None, "the group's primary does not answer, or is not writable yet")
-    return None
+    members = [one for one in seen if one.is_up and one.member is not None]
+    for one in members:
+        if group.has_majority(one):
+            uuids = group.primaries(one)
+            able = [other.name for other in seen if other.facts.uuid in uuids and other.is_writable]
+            if able:  # several in a group of many primaries: one of them, always the same
+                return Election(previous if previous in able else able[0])
+            return Election(None, "the group's primary does not answer, or is not writable yet")
+    if not members:
+        return None
+    return Election(None, "; ".join(f"{one.name} {group.trouble(one)}" for one in members))

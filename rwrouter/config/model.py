@@ -106,7 +106,11 @@ class MonitorSettings(Section):
         default=SecretStr(""), description="its password; better given as RWROUTER_MONITOR_PASSWORD"
     )
     interval: Duration = Field(default=1.0, gt=0, description="time between two probes of a server")
-    timeout: Duration = Field(default=1.0, gt=0, description="longest time that a probe may take")
+    timeout: Duration = Field(
+        default=1.0,
+        gt=0,
+        description="longest time that a probe may take; five times that while a server is down",
+    )
     rise: Count = Field(default=1, ge=1, description="good probes in a row before a server comes back")
     fall: Count = Field(default=2, ge=1, description="failed probes in a row before a server is taken out")
 

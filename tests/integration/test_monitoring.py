@@ -1,82 +1,19 @@
 """The monitor on real servers: what it finds, what it makes of faults, and how soon."""
 
-import asyncio
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import pytest
-from pydantic import SecretStr
 
-from rwrouter.config.model import MonitorSettings, ReadSettings, ServerSettings, Settings
-from rwrouter.model import Flavor, Role, Snapshot, State
-from rwrouter.process.monitoring import Monitoring
+from rwrouter.model import Flavor, Role, State
 from rwrouter.sandbox import Sandbox
 from rwrouter.sandbox.options import Account
 from rwrouter.sandbox.server import SandboxServer
+from tests.integration.watch import INTERVAL, Watch
 
-INTERVAL = 0.5  # seconds between two probes
 SLACK = 15.0  # seconds that a busy test machine may add: what is tested is that it comes at all
-
-
-class Watch:
-    """A monitor of a sandbox, running in a thread of its own. It keeps each snapshot, and when it came."""
-
-    def __init__(self, sandbox: Sandbox, account: Account | None = None, max_lag: float = 10.0) -> None:
-        account = account or sandbox.monitor
-        self.settings = Settings(
-            servers=tuple(ServerSettings(address=one.address, name=one.name) for one in sandbox.servers),
-            monitor=MonitorSettings(
-                user=account.user, password=SecretStr(account.password), interval=INTERVAL, timeout=INTERVAL
-            ),
-            reads=ReadSettings(max_lag=max_lag),
-        )
-        self.seen: list[tuple[float, Snapshot]] = []
-        self._news = threading.Condition()
-        self._loop = asyncio.new_event_loop()
-        self._monitoring = Monitoring(self.settings, self._take)
-        self._thread = threading.Thread(target=self._loop.run_until_complete, args=(self._monitoring.run(),))
-
-    def __enter__(self) -> Self:
-        """Start, and return when every server has been looked at."""
-        self._thread.start()
-        self.until(lambda snapshot: all(server.reason != "not probed yet" for server in snapshot.servers))
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Stop."""
-        self._loop.call_soon_threadsafe(self._monitoring.close)
-        self._thread.join(10)
-        self._loop.close()
-
-    @property
-    def snapshot(self) -> Snapshot:
-        """The newest."""
-        return self.seen[-1][1]
-
-    def until(self, wanted: Callable[[Snapshot], bool], timeout: float = 20.0) -> float:
-        """Return how many seconds from now the first snapshot came that is as *wanted*."""
-        start = time.monotonic()
-        with self._news:
-            first = max(0, len(self.seen) - 1)  # the one that holds now counts
-            met = self._news.wait_for(lambda: any(wanted(one) for _, one in self.seen[first:]), timeout)
-            assert met, f"not within {timeout:g} s: {self.seen[-1:]}"
-            when = next(at for at, one in self.seen[first:] if wanted(one))
-        return max(0.0, when - start)
-
-    def until_state(self, server: SandboxServer, state: State, timeout: float = 20.0) -> float:
-        """Return how many seconds it took until *server* was in *state*."""
-        return self.until(lambda snapshot: snapshot.server(server.name).state is state, timeout)
-
-    def _take(self, snapshot: Snapshot) -> None:
-        with self._news:
-            self.seen.append((time.monotonic(), snapshot))
-            self._news.notify_all()
 
 
 def word(sandbox: Sandbox, text: str) -> str:

@@ -171,3 +171,13 @@ def test_positions_are_bounded() -> None:
 def test_two_limits_keep_a_replica_from_flapping(seconds: float | None, was_near: bool, near: bool) -> None:
     """It leaves above 10 seconds, and comes back at 5."""
     assert is_near(Lag(seconds), was_near=was_near, leave=10.0, resume=5.0) is near
+
+
+def test_a_member_that_sees_no_majority_grows_old() -> None:
+    """It had all a moment ago; one that recovers, or was expelled, has nothing that could be relied on."""
+    meter = LagMeter()
+    well = Evidence((), is_member=True, has_positions=True)
+    assert meter.measure(10.0, well).seconds == 0.0
+    lost = replace(well, group_trouble="has lost the majority of its group")
+    assert meter.measure(13.0, lost, source_lost=10.0) == Lag(3.0, "has lost the majority of its group")
+    assert meter.measure(14.0, replace(lost, is_member=False)).seconds is None

@@ -195,7 +195,9 @@ def test_reads_go_on_without_a_primary() -> None:
         assert world.state("db2") is world.state("db3") is State.UP
     snapshot = world.monitor.snapshot
     assert snapshot.primary is None
-    assert snapshot.problem == "no primary: no server that answers is writable; db1 connection refused"
+    assert snapshot.problem == (
+        "no primary: no server that answers is writable: db2, db3 are read_only; db1 connection refused"
+    )
     assert snapshot.greeting is not None
 
 
@@ -432,3 +434,13 @@ def test_whatever_happens_the_promises_hold(history: list[tuple[str, dict[str, o
                 assert server.lag.seconds <= 10.0
             if server.state is not State.UP:
                 assert server.reason
+
+
+def test_a_server_that_is_down_may_take_longer_to_answer() -> None:
+    """Its first answer has a login and more questions; a busy server would else never come back."""
+    world = World.of()
+    world.servers["db2"].failure = REFUSED
+    world.run(3.0)
+    world.now += 2.0
+    patience = {probe.server: probe.timeout for probe in world.monitor.due(world.now)}
+    assert patience == {"db1": 1.0, "db2": 5.0, "db3": 1.0}

@@ -110,16 +110,50 @@ def group(view: str, *, writable: str = "1", seer: str = "123") -> list[Seat]:
     return seats
 
 
+def half(seats: list[Seat]) -> list[Seat]:
+    """Return *seats* in a group of four, of which the last is UNREACHABLE too."""
+    fourth = Member("u4", "db4", 3306, "UNREACHABLE", is_primary=False)
+    return [
+        replace(seat, seen=replace(seat.seen, members=(*seat.seen.members, fourth)))
+        for seat in seats
+        if seat.seen is not None and seat.seen.members
+    ]
+
+
 @pytest.mark.parametrize(
     ("case", "seats", "primary"),
     [
         ("the group says who", group("Poo"), "db1"),
         ("it has moved", group("eoP", writable="3"), "db3"),
         ("elected but not writable yet", group("oPo", writable=""), None),
-        ("a minority's word does not count", group("Puu", writable="1", seer="1"), "db1"),
+        ("a minority's primary is none, though it is writable", group("Puu", writable="1", seer="1"), None),
+        ("half is no majority", half(group("Pou", seer="12")), None),
+        ("who was expelled is none", group("eoo", writable="1", seer="1"), None),
+        ("a majority that has no primary yet", group("uoo", writable="1", seer="23"), None),
         ("a majority's does", group("uPo", writable="12", seer="23"), "db2"),
     ],
 )
 def test_a_group_elects_its_own_primary(case: str, seats: list[Seat], primary: str | None) -> None:
     """Where Group Replication can be seen, its ONLINE primary is taken if it is writable too."""
     assert elect(None, seats).primary == primary, case
+
+
+def test_who_has_lost_the_majority_is_said() -> None:
+    """The problem names the member, and how many it reaches."""
+    problem = elect("db1", group("Puu", writable="1", seer="1")).problem
+    assert problem == "db1 has lost the majority of its group: it reaches 1 of 3 members"
+
+
+def test_a_server_whose_group_was_not_started_is_taken_as_it_is() -> None:
+    """The plugin alone makes no member."""
+    seat = server(1, "w")
+    assert seat.seen is not None
+    offline = Member("u1", "db1", 3306, "OFFLINE", is_primary=False)
+    assert elect(None, [replace(seat, seen=replace(seat.seen, members=(offline,)))]).primary == "db1"
+
+
+def test_read_only_servers_are_named() -> None:
+    """The sentence says who answers, and why none of them is the primary."""
+    assert elect("db1", [server(1, "r"), server(2, "r1"), server(3, "r1-")]).problem == (
+        "no server that answers is writable: db1, db2 are read_only"
+    )
