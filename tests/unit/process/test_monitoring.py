@@ -62,7 +62,7 @@ def test_a_hung_server_delays_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
     found = run_until(settings(), lambda _, snapshot: "within" in snapshot.server("b").reason).snapshot
     freed.set()
     assert found.server("a").state is State.UP
-    assert found.server("b").reason == "no answer within 0.05 s"
+    assert found.server("b").reason == "no answer within 0.25 s"  # five times the time-out: it was never up
     assert asked.count("a") > 2
 
 
