@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: help venv check format docs unit test simulate demo bench clean
+.PHONY: help venv check format docs unit test soak simulate demo bench clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST)
@@ -49,6 +49,12 @@ test: $(ENV)  ## everything, with real servers and containers; installs what is 
 	$(MAKE) check VENV=$(VENV)
 	RWROUTER_TEST_ALL=1 docker/with-daemon $(BIN)/python -m pytest tests --ignore=tests/unit \
 		--timeout 600 --durations 15 $(PYTEST)
+
+# SEED is the first seed; each decides one program. MINUTES=0 runs that one alone. SOAK takes further options.
+soak: $(ENV)  ## the same random programs on the primary and through the router: make soak MINUTES=60 SEED=0
+	tools/install-packages test
+	docker/make-rootfs >/dev/null
+	PYTHONPATH=. $(BIN)/python -m tests.differential.soak --minutes $(or $(MINUTES),60) --seed $(or $(SEED),0) $(SOAK)
 
 simulate: $(ENV)  ## histories from seeds, checked for the promises: make simulate SEEDS=1000 START=0
 	PYTHONPATH=. $(BIN)/python -m tests.simulation.run --seeds $(or $(SEEDS),1000) --start $(or $(START),0)

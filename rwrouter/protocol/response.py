@@ -27,10 +27,11 @@ from rwrouter.protocol.flags import (
     COM_STMT_FETCH,
     COM_STMT_PREPARE,
     SERVER_MORE_RESULTS_EXISTS,
+    SERVER_PS_OUT_PARAMS,
     SERVER_SESSION_STATE_CHANGED,
     SERVER_STATUS_CURSOR_EXISTS,
 )
-from rwrouter.protocol.tracking import OkPacket, parse_ok, without_state
+from rwrouter.protocol.tracking import OkPacket, asked_for, parse_ok, with_state
 
 # States: plain ints, compared once per packet.
 FIRST: Final = 0  # the first packet of a result
@@ -70,6 +71,7 @@ _FIRST_STATES: Final = {
 
 _BIGGEST: Final = 0xFFFFFF  # a payload of this length is continued in the next packet
 _LOOK_CLOSER: Final = SERVER_MORE_RESULTS_EXISTS | SERVER_SESSION_STATE_CHANGED | SERVER_STATUS_CURSOR_EXISTS
+_CHANGED_BIT: Final = SERVER_SESSION_STATE_CHANGED >> 8  # in the second byte of the status
 _unpack: Final = Struct("<IB").unpack_from  # length and sequence id in one int, first byte of the payload
 
 
@@ -77,18 +79,19 @@ class Reply:
     """Follows replies on one connection, one at a time: `begin`, then `receive` until `state` is DONE.
 
     *capabilities* are those agreed with the server; *client_tracks* says whether the client asked for session
-    tracking: if not, state blocks are taken out of what is passed on.
+    tracking: what it would not be told by the server is taken out of what is passed on.
     """
 
     __slots__ = (
+        "_client_tracks",
         "_columns",
         "_continued",
         "_deprecate_eof",
         "_groups",
         "_held",
+        "_out_params",
         "_server_tracks",
         "_skip",
-        "_strip",
         "changes",
         "error",
         "failure",
@@ -104,7 +107,7 @@ class Reply:
     def __init__(self, capabilities: int, *, client_tracks: bool = True) -> None:
         self._deprecate_eof = bool(capabilities & CLIENT_DEPRECATE_EOF)
         self._server_tracks = bool(capabilities & CLIENT_SESSION_TRACK)
-        self._strip = self._server_tracks and not client_tracks
+        self._client_tracks = client_tracks
         self.state = DONE
         self.status = 0  # of the last OK or EOF; an ERR has none, and leaves it
         self.warnings = 0
@@ -124,6 +127,7 @@ class Reply:
         self._continued = False  # the next packet continues one of 16 MB
         self._held = b""  # the start of a packet that is needed whole
         self._columns = 0
+        self._out_params = 0  # SERVER_PS_OUT_PARAMS while the rows of OUT parameters come
         self._groups: list[int] = []
 
     def begin(self, command: int) -> None:
@@ -267,11 +271,16 @@ class Reply:
                 self.warnings = data[pos + 5] | data[pos + 6] << 8
                 status = data[pos + 7] | data[pos + 8] << 8
                 self.status = status
+                if status & SERVER_SESSION_STATE_CHANGED:
+                    # An EOF has no room for what has changed: without the router's trackers it would not speak of it.
+                    changed += data[start : pos + 8] + bytes((data[pos + 8] & ~_CHANGED_BIT,))
+                    start = pos + 9
                 pos = after
                 if state == COLUMNS_EOF:
                     if status & SERVER_STATUS_CURSOR_EXISTS:
                         state = DONE
                         break
+                    self._out_params = status & SERVER_PS_OUT_PARAMS
                     state = ROWS
                     continue
                 if state == PREPARE_EOF:
@@ -284,13 +293,17 @@ class Reply:
                 if ok is None:
                     return self._fail("an OK packet that is cut short")
                 status = self._take(ok)
-                if self._strip and status & SERVER_SESSION_STATE_CHANGED:
-                    changed += data[start:pos] + without_state(data, pos, ok)
+                if status & SERVER_SESSION_STATE_CHANGED and self._server_tracks:
+                    told = asked_for(ok.state) if self._client_tracks else b""
+                    changed += data[start:pos] + with_state(data, pos, ok, told)
                     start = after
                 pos = after
             else:
                 return self._fail(f"a packet 0x{first:02X} where {STATE_NAMES[state]} was expected")
-            if not status & SERVER_MORE_RESULTS_EXISTS:
+            if self._out_params:
+                # MySQL says only in the EOF before the rows of OUT parameters that an OK follows them (seen on 9.7).
+                self._out_params = 0
+            elif not status & SERVER_MORE_RESULTS_EXISTS:
                 state = DONE
                 break
             state = FIRST

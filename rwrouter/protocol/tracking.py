@@ -19,6 +19,20 @@ from rwrouter.protocol.flags import (
     SESSION_TRACK_STATE_CHANGE,
     SESSION_TRACK_SYSTEM_VARIABLES,
 )
+from rwrouter.protocol.wire import prefixed
+
+TOLD_VARIABLES: Final = frozenset(
+    {
+        b"autocommit",
+        b"character_set_client",
+        b"character_set_connection",
+        b"character_set_results",
+        b"time_zone",
+    }
+)
+"""What `session_track_system_variables` names unless somebody sets it."""
+
+_OF_THE_ROUTER: Final = frozenset({SESSION_TRACK_STATE_CHANGE, SESSION_TRACK_GTIDS})
 
 _WIDTHS: Final = {0xFC: 2, 0xFD: 3, 0xFE: 8}
 
@@ -83,15 +97,48 @@ def parse_ok(data: bytes, pos: int, end: int, tracks: bool) -> OkPacket | None:
     return None if at > end else OkPacket(affected, insert_id, status, warnings, info, state, status_at)
 
 
-def without_state(data: bytes, pos: int, ok: OkPacket) -> bytes:
-    """Return the packet at data[pos] (header included), which says *ok*, with its session state taken out."""
-    status = ok.status & ~SERVER_SESSION_STATE_CHANGED
+def with_state(data: bytes, pos: int, ok: OkPacket, state: bytes) -> bytes:
+    """Return the packet at data[pos] (header included), which says *ok*, with *state* for its session state."""
+    status = ok.status if state else ok.status & ~SERVER_SESSION_STATE_CHANGED
     payload = data[pos + 4 : ok.status_at] + status.to_bytes(2, "little") + ok.warnings.to_bytes(2, "little")
-    if ok.info:
-        size = len(ok.info)
-        payload += bytes([size]) if size < 0xFB else b"\xfc" + size.to_bytes(2, "little")
-        payload += ok.info
+    if ok.info or state:
+        payload += prefixed(ok.info)
+    if state:
+        payload += prefixed(state)
     return len(payload).to_bytes(3, "little") + data[pos + 3 : pos + 4] + payload
+
+
+def asked_for(state: bytes) -> bytes:
+    """Return those blocks of *state* that a server tells a client with CLIENT_SESSION_TRACK who has set nothing.
+
+    The router has its servers track more. Seen on MySQL 9.7 and MariaDB 10.11: `session_track_system_variables` has the
+    five of TOLD_VARIABLES, `session_track_gtids` and `session_track_state_change` are off; the others pass as they are.
+    """
+    kept = b""
+    pos = 0
+    try:
+        while pos < len(state):
+            start, kind = pos, state[pos]
+            size, pos = _lenenc(state, pos + 1)
+            body, pos = state[pos : pos + size], pos + size
+            if kind == SESSION_TRACK_SYSTEM_VARIABLES:
+                pairs = b""
+                at = 0
+                while at < len(body):
+                    first = at
+                    size, at = _lenenc(body, at)
+                    name, at = body[at : at + size], at + size
+                    size, at = _lenenc(body, at)
+                    at += size
+                    if name in TOLD_VARIABLES:
+                        pairs += body[first:at]
+                if pairs:
+                    kept += bytes((kind,)) + prefixed(pairs)
+            elif kind not in _OF_THE_ROUTER:
+                kept += state[start:pos]
+    except (IndexError, ValueError):
+        return b""
+    return kept
 
 
 def changes(state: bytes) -> Iterator[Change]:

@@ -437,7 +437,7 @@ class ClientConnection(asyncio.Protocol):
         if reply.error is not None:
             if pairing.run_again(self, backend, reply.error):
                 return
-            self._write(data)
+            self._write(pairing.told_as_by_the_primary(self, backend, data))
             backend.endpoint.counters.errors += 1
             self.session.on_error(effects)
             self._ended(backend)

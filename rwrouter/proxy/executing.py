@@ -19,7 +19,7 @@ from rwrouter.protocol.flags import (
 from rwrouter.protocol.packets import build_error
 from rwrouter.protocol.statements import statement_id, translate, with_id
 from rwrouter.routing.decision import Where
-from rwrouter.routing.prepared import IN_A_SESSION, PlannedStatement, context_of
+from rwrouter.routing.prepared import FIRST, IN_A_SESSION, PlannedStatement, context_of
 from rwrouter.sql.plans import Plan, Target
 
 if TYPE_CHECKING:
@@ -42,13 +42,8 @@ COMMANDS: Final = frozenset(
 
 PREPARING: Final = Plan(Target.PRIMARY, "a statement is prepared first where it could write")
 TIED: Final = Plan(Target.SAME, "the statement has a cursor or data on one connection")
+STRAY: Final = Plan(Target.PRIMARY, "the statement is not known")
 CLOSING: Final = Plan(Target.LOCAL, "closed wherever it is prepared")
-
-_FUNCTIONS: Final = {
-    COM_STMT_EXECUTE: "mysqld_stmt_execute",
-    COM_STMT_FETCH: "mysqld_stmt_fetch",
-    COM_STMT_RESET: "mysqld_stmt_reset",
-}
 
 
 class NotHere(RouterError):
@@ -71,8 +66,9 @@ def run(client: "ClientConnection", data: bytes) -> None:
         if command == COM_STMT_SEND_LONG_DATA:
             client.finished()  # it has no reply; the execution will get the error
             return
-        text = f"Unknown prepared statement handler ({statement_id(data)}) given to {_FUNCTIONS[command]}"
-        client.reply_with(build_error((1243, "HY000", text), 1))
+        # The server's own error, on the connection whose warnings will be asked for.
+        client.statement = None
+        client.run(with_id(data, statement_id(data) | FIRST) if len(data) >= 9 else data, STRAY, command)
         return
     client.statement = statement
     if command == COM_STMT_EXECUTE:

@@ -17,6 +17,10 @@ from rwrouter.protocol.flags import (
     COM_STMT_FETCH,
     COM_STMT_RESET,
     COM_STMT_SEND_LONG_DATA,
+    SERVER_STATUS_AUTOCOMMIT,
+    SERVER_STATUS_IN_TRANS,
+    SERVER_STATUS_IN_TRANS_READONLY,
+    SERVER_STATUS_NO_BACKSLASH_ESCAPES,
 )
 from rwrouter.protocol.packets import build_error
 from rwrouter.protocol.resultset import build_text_result, first_value
@@ -49,7 +53,15 @@ ENDING_ERRORS = frozenset({1053, 1927})
 
 _NEEDS_PREPARED = frozenset({COM_STMT_EXECUTE, COM_STMT_FETCH, COM_STMT_RESET, COM_STMT_SEND_LONG_DATA})
 
-OK = b"\x07\x00\x00\x01\x00\x00\x00\x02\x00\x00\x00"
+_READ_ONLY_SERVER = (1290).to_bytes(2, "little")
+
+_LASTING = (
+    SERVER_STATUS_IN_TRANS
+    | SERVER_STATUS_AUTOCOMMIT
+    | SERVER_STATUS_NO_BACKSLASH_ESCAPES
+    | SERVER_STATUS_IN_TRANS_READONLY
+)
+"""Status flags of the session: the others speak of one statement."""
 
 
 async def pair(
@@ -263,6 +275,25 @@ def run_again(client: "ClientConnection", backend: BackendConnection, error: byt
     return False
 
 
+def told_as_by_the_primary(client: "ClientConnection", backend: BackendConnection, data: bytes) -> bytes:
+    """Return *data*, which ends with an ERR packet, as the primary would have put it.
+
+    A replica refuses a write in a READ ONLY transaction because it is a replica (1290), the primary because of the
+    transaction (1792): seen on MySQL 9.7 and MariaDB 10.11.
+    """
+    error = backend.reply.error or b""
+    if (
+        error[1:3] != _READ_ONLY_SERVER
+        or not client.session.status & SERVER_STATUS_IN_TRANS_READONLY
+        or backend.endpoint is client.gateway.routes.primary
+    ):
+        return data
+    start = len(data) - len(error) - 4
+    text = "Cannot execute statement in a READ ONLY transaction"
+    text += "." if backend.endpoint.server.flavor is Flavor.MYSQL else ""
+    return data[:start] + build_error((1792, "25006", text), data[start + 3])
+
+
 def _retry(client: "ClientConnection", failed: Endpoint, where: Where) -> None:
     gateway = client.gateway
     gateway.counters.retries += 1
@@ -352,12 +383,18 @@ def answer(client: "ClientConnection", sql: bytes, plan: Plan) -> bool:
     """Answer a statement that speaks to the router, if it can be answered; else it goes to the primary."""
     if plan.effects & plans.CONNECTION_ID:
         client.reply_with(
-            build_text_result(["CONNECTION_ID()"], [[client.number]], client.login.capabilities)
+            build_text_result(
+                ["CONNECTION_ID()"],
+                [[client.number]],
+                client.login.capabilities,
+                status=client.session.status & _LASTING,
+            )
         )
         return True
     if plan.effects & plans.KILLS:
         return answer_kill(client, sql)
     if plan.effects & plans.TRACKERS:
-        client.reply_with(OK)
+        status = (client.session.status & _LASTING).to_bytes(2, "little")
+        client.reply_with(b"\x07\x00\x00\x01\x00\x00\x00" + status + b"\x00\x00")
         return True
     return False

@@ -18,6 +18,10 @@ and prepared again when it is executed. A server has 16,382 for all its connecti
 IN_A_SESSION: Final = 16_382
 """What a client may have open: the servers' own default limit, so that forgetting to close ends as it would there."""
 
+FIRST: Final = 1 << 30
+"""The first of the router's numbers for statements. Servers count from 1 on each connection, so that what the client
+made up or has closed can be passed on to a server as it is, and gets the server's own error."""
+
 _CONTEXT: Final = (b"sql_mode", b"character_set_client")
 
 
@@ -48,7 +52,7 @@ class StatementBook:
 
     def __init__(self) -> None:
         self._statements: dict[int, PlannedStatement] = {}
-        self._next = 1
+        self._next = FIRST
         self._last: PlannedStatement | None = None
         self.pending: PlannedStatement | None = None  # being prepared
 
@@ -58,7 +62,7 @@ class StatementBook:
     def begin(self, sql: bytes, plan: Plan, session: Session) -> PlannedStatement:
         """A COM_STMT_PREPARE of *sql* is sent: return what it will be."""
         self.pending = PlannedStatement(self._next, sql, plan, context_of(session))
-        self._next = self._next % 0x7FFF_FFFF + 1
+        self._next = FIRST + (self._next - FIRST + 1) % FIRST
         return self.pending
 
     def succeed(self, parameters: int) -> PlannedStatement:

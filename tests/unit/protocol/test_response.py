@@ -17,6 +17,7 @@ from rwrouter.protocol.flags import (
     COM_STMT_FETCH,
     COM_STMT_PREPARE,
     SERVER_MORE_RESULTS_EXISTS,
+    SERVER_PS_OUT_PARAMS,
     SERVER_SESSION_STATE_CHANGED,
     SERVER_STATUS_AUTOCOMMIT,
     SERVER_STATUS_CURSOR_EXISTS,
@@ -217,12 +218,48 @@ def test_state_is_taken_out_for_a_client_that_did_not_ask(info: bytes, cuts: lis
     assert reply.status == status
 
 
-def test_state_is_kept_for_a_client_that_asked() -> None:
-    """The packet passes unchanged."""
+def test_a_client_that_asked_is_told_what_the_server_would_tell_it() -> None:
+    """The schema and the five variables of the servers' defaults pass; what the router alone asked for does not."""
     reply = Reply(CLIENT_SESSION_TRACK, client_tracks=True)
+    schema = b"\x01\x05\x04shop"
+    zone = b"\x00\x0f\x09time_zone\x04UTC "
+    own = b"\x00\x0a\x08sql_mode\x00"
+    for state, told in (
+        (schema, schema),
+        (STATE + schema, schema),
+        (own + zone + STATE, zone),
+        (own + STATE, b""),
+        (b"\x00\x1a" + own[2:] + zone[2:], zone),
+    ):
+        reply.begin(COM_QUERY)
+        out = reply.receive(packets(ok(SERVER_SESSION_STATE_CHANGED, state=state)))
+        assert out == packets(ok(SERVER_SESSION_STATE_CHANGED if told else 0, state=told))
+        assert reply.changes == [state]
+
+
+@pytest.mark.parametrize("client_tracks", [True, False])
+@given(cuts=st.lists(st.integers(0, 200), max_size=5))
+def test_an_eof_says_nothing_of_the_routers_trackers(client_tracks: bool, cuts: list[int]) -> None:
+    """It has no room for what has changed, so that only the router's own question can have set the flag."""
+    reply = Reply(CLIENT_SESSION_TRACK, client_tracks=client_tracks)
     reply.begin(COM_QUERY)
-    data = packets(ok(SERVER_SESSION_STATE_CHANGED, state=STATE))
-    assert reply.receive(data) == data
+    rows = [b"\x017"]
+    out = run(
+        reply, packets(*result_set(rows, 0, SERVER_STATUS_IN_TRANS | SERVER_SESSION_STATE_CHANGED)), cuts
+    )
+    assert out == packets(*result_set(rows, 0, SERVER_STATUS_IN_TRANS))
+    assert reply.state == response.DONE
+
+
+def test_an_ok_follows_out_parameters_whatever_their_last_eof_says() -> None:
+    """MySQL 9.7 sets MORE_RESULTS in the EOF before their row alone, MariaDB 10.11 in both."""
+    for last in (SERVER_STATUS_AUTOCOMMIT, SERVER_STATUS_AUTOCOMMIT | MORE | SERVER_PS_OUT_PARAMS):
+        before = eof(SERVER_STATUS_AUTOCOMMIT | MORE | SERVER_PS_OUT_PARAMS)
+        data = packets(b"\x01", COLUMN, before, b"\x00\x00\x02\x00\x00\x00", eof(last), ok())
+        reply = Reply(0)
+        reply.begin(COM_STMT_EXECUTE)
+        assert reply.receive(data) == data
+        assert reply.state == response.DONE
 
 
 @given(data=st.binary(max_size=400), command=st.sampled_from([COM_QUERY, COM_STMT_PREPARE, COM_FIELD_LIST]))

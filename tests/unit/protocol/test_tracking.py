@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rwrouter.protocol.flags import SESSION_TRACK_GTIDS, SESSION_TRACK_SCHEMA, SESSION_TRACK_SYSTEM_VARIABLES
-from rwrouter.protocol.tracking import Change, changes, parse_ok
+from rwrouter.protocol.tracking import Change, asked_for, changes, parse_ok
 
 
 def block(kind: int, body: bytes) -> bytes:
@@ -38,4 +38,5 @@ def test_changes_are_read_in_order() -> None:
 def test_no_bytes_raise(data: bytes) -> None:
     """What can't be read gives nothing, and raises nothing."""
     list(changes(data))
+    assert len(asked_for(data)) <= len(data)
     parse_ok(data, 0, len(data), tracks=True)

@@ -1,5 +1,6 @@
 """Prepared statements through the edge."""
 
+from rwrouter.routing.prepared import FIRST
 from tests.unit.proxy.stage import Stage, by_name, error, ok, on_stage, packet, row
 
 PREPARE = packet(b"\x16SELECT a FROM t WHERE id=?")
@@ -39,7 +40,7 @@ def test_executions_of_a_read_are_spread_and_prepared_where_they_run() -> None:
     async def play(stage: Stage) -> None:
         reply = await stage.send(PREPARE)
         number = int.from_bytes(reply[5:9], "little")
-        assert number == 1
+        assert number == FIRST
         answers = [await stage.send(execute(number)) for _ in range(6)]
         assert sorted(answers) == [row("db2")] * 3 + [row("db3")] * 3
         prepared = [name for name, data in stage.log if data[4] == 0x16]
@@ -53,9 +54,9 @@ def test_types_that_a_server_has_not_seen_are_sent_along() -> None:
 
     async def play(stage: Stage) -> None:
         await stage.send(PREPARE)
-        await stage.send(execute(1))
-        await stage.send(execute(1, types=b""))
-        await stage.send(execute(1, types=b""))
+        await stage.send(execute(FIRST))
+        await stage.send(execute(FIRST, types=b""))
+        await stage.send(execute(FIRST, types=b""))
         executions = [(name, data) for name, data in stage.log if data[4] == 0x17]
         first_of = dict(reversed(executions))
         assert len(first_of) == 2
@@ -65,10 +66,13 @@ def test_types_that_a_server_has_not_seen_are_sent_along() -> None:
 
 
 def test_an_unknown_id_gets_the_servers_error() -> None:
-    """1243, as a server says it."""
+    """It is passed on to one, under a number that is no statement's there."""
 
     async def play(stage: Stage) -> None:
-        assert b"Unknown prepared statement handler (77)" in await stage.send(execute(77))
+        for number in (77, FIRST + 77):
+            assert await stage.send(execute(number)) == error(1243)
+        sent = [(name, int.from_bytes(data[5:9], "little")) for name, data in stage.log if data[4] == 0x17]
+        assert sent == [("db1", FIRST + 77)] * 2
 
     on_stage(play, script)
 
@@ -79,11 +83,11 @@ def test_close_reaches_every_server_that_has_it() -> None:
     async def play(stage: Stage) -> None:
         await stage.send(PREPARE)
         for _ in range(4):
-            await stage.send(execute(1))
-        assert await stage.send(packet(b"\x19\x01\x00\x00\x00")) == b""
+            await stage.send(execute(FIRST))
+        assert await stage.send(packet(b"\x19" + FIRST.to_bytes(4, "little"))) == b""
         closed = [(name, int.from_bytes(d[5:9], "little")) for name, d in stage.log if d[4] == 0x19]
         assert sorted(closed) == [("db1", 11), ("db2", 22), ("db3", 33)]
-        assert b"Unknown prepared" in await stage.send(execute(1))
+        assert await stage.send(execute(FIRST)) == error(1243)
 
     on_stage(play, one_parameter)
 
@@ -93,9 +97,9 @@ def test_long_data_goes_where_it_is_executed() -> None:
 
     async def play(stage: Stage) -> None:
         await stage.send(PREPARE)
-        assert await stage.send(packet(b"\x18\x01\x00\x00\x00\x00\x00hello")) == b""
-        assert await stage.send(execute(1)) == row("db1")
-        assert await stage.send(execute(1)) in {row("db2"), row("db3")}
+        assert await stage.send(packet(b"\x18" + FIRST.to_bytes(4, "little") + b"\x00\x00hello")) == b""
+        assert await stage.send(execute(FIRST)) == row("db1")
+        assert await stage.send(execute(FIRST)) in {row("db2"), row("db3")}
 
     on_stage(play, one_parameter)
 
@@ -110,9 +114,9 @@ def test_an_execution_that_a_replica_refuses_as_a_write_is_learnt() -> None:
 
     async def play(stage: Stage) -> None:
         await stage.send(PREPARE)
-        assert await stage.send(execute(1)) == row("db1")
+        assert await stage.send(execute(FIRST)) == row("db1")
         stage.log.clear()
-        assert await stage.send(execute(1)) == row("db1")
+        assert await stage.send(execute(FIRST)) == row("db1")
         assert {name for name, data in stage.log if data[4] == 0x17} == {"db1"}
 
     on_stage(play, refuse)
@@ -128,6 +132,6 @@ def test_after_a_use_it_is_executed_where_it_was_prepared() -> None:
     async def play(stage: Stage) -> None:
         await stage.send(PREPARE)
         await stage.send(packet(b"\x03USE other"))
-        assert await stage.send(execute(1)) == row("db1")
+        assert await stage.send(execute(FIRST)) == row("db1")
 
     on_stage(play, follow)

@@ -210,3 +210,32 @@ def test_a_replica_that_is_known_to_have_the_write_needs_no_wait() -> None:
         assert stage.sent(b"WAIT_FOR") == []
 
     on_stage(play, script)
+
+
+def test_a_write_in_a_read_only_transaction_is_refused_as_the_primary_does() -> None:
+    """A replica of MariaDB speaks of its own read_only."""
+    read_only = 0x2003
+
+    def refuse(name: str, command: bytes) -> bytes | None:
+        if b"START" in command:
+            return ok(read_only)
+        return error(1290) if b"DELETE" in command else by_name(name, command)
+
+    async def play(stage: Stage) -> None:
+        await stage.send(query("START TRANSACTION READ ONLY"))
+        reply = await stage.send(query("DELETE FROM t"))
+        assert reply[3] == 1
+        assert reply[5:13] == (1792).to_bytes(2, "little") + b"#25006"
+
+    on_stage(play, refuse)
+
+
+def test_what_the_router_answers_itself_has_the_sessions_status() -> None:
+    """A transaction that is open is open after it."""
+
+    async def play(stage: Stage) -> None:
+        await stage.send(query("BEGIN"))
+        assert await stage.send(query("SET session_track_schema = 0")) == ok(3)
+        assert (await stage.send(query("SELECT CONNECTION_ID()")))[-4:] == b"\x03\x00\x00\x00"
+
+    on_stage(play, lambda name, command: ok(3) if b"BEGIN" in command else by_name(name, command))

@@ -1,6 +1,6 @@
 """Prepared statements of a session."""
 
-from rwrouter.routing.prepared import ON_A_CONNECTION, PreparedHere, StatementBook, context_of
+from rwrouter.routing.prepared import FIRST, ON_A_CONNECTION, PreparedHere, StatementBook, context_of
 from rwrouter.routing.session import Session
 from rwrouter.sql.plans import Plan, Target
 
@@ -14,6 +14,7 @@ def test_a_statement_is_known_from_its_reply_until_it_is_closed() -> None:
     assert book.get(pending.number) is None
     statement = book.succeed(1)
     assert statement.parameters == 1
+    assert statement.number == FIRST  # above all that a server counts to on a connection
     assert book.get(statement.number) is book.get(0xFFFFFFFF) is statement
     book.close(statement.number)
     assert book.get(statement.number) is None

@@ -1,0 +1,148 @@
+"""What programs of the differential test are made of: statements and commands, with small values that meet often.
+
+Texts are in the files of `statements/`. In them `<k>` is a small key, `<n>` a number, `<t>` a piece of text, `<v>` any
+literal, `<j>` 0 or 1. Nothing may differ between two servers with the same data: no clock, no name or address of a
+server, no estimate of an optimizer, nothing that other sessions change.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from random import Random
+from typing import Final
+
+from rwrouter.model import Flavor
+from tests.differential.steps import (
+    Close,
+    Command,
+    Execute,
+    Fetch,
+    LongData,
+    Prepare,
+    Query,
+    Reset,
+    Step,
+)
+
+STATEMENTS: Final = Path(__file__).parent / "statements"
+
+
+def _lines(name: str) -> list[str]:
+    """Return the statements of one file: a line each, but for lines that begin with #."""
+    text = (STATEMENTS / f"{name}.sql").read_text()
+    return [line for line in text.splitlines() if line and not line.startswith("#")]
+
+
+SETUP: Final = _lines("setup")
+"""The schema that each program begins with."""
+
+KEYS: Final = ["1", "2", "3", "4", "5", "6"]
+NUMBERS: Final = ["0", "1", "-1", "7", "42", "300", "2147483647", "-2147483649"]
+TEXTS: Final = [
+    "''",
+    "'a'",
+    "'one'",
+    "'é'",
+    "'日本'",
+    "'a\\'b'",
+    "'it''s'",
+    "'%'",
+    "'a;b'",
+    "'/*'",
+    "'x -- y'",
+    "'?'",
+]
+LITERALS: Final = [*NUMBERS, *TEXTS, *_lines("literals")]
+_SLOT: Final = re.compile(r"<([kntvj])>")
+_FILLERS: Final = {"k": KEYS, "n": NUMBERS, "t": TEXTS, "v": LITERALS, "j": ["0", "1"]}
+
+VALUES: Final = [
+    None,
+    *(-3, 0, 1, 2, 3, 4, 7, 300, 2**63 - 1, -(2**63)),
+    *(0.5, -1e100, 3.0),
+    *("", "one", "é", "x" * 300, "it's"),
+    *(b"", b"\x00\xff", b"y" * 70_000),
+]
+ATTRIBUTES: Final = [(), (), (("traceparent", "00-1"),), (("a", "é"), ("b", ""))]
+FILES: Final = [b"", b"11\tx\n12\ty\n", b"13\n", b"1\tdouble\n2\tzwei\n", b"14\t" + b"z" * 70_000 + b"\n"]
+
+COMMANDS: Final = [
+    Command("COM_PING"),
+    Command("COM_INIT_DB", "{s}"),
+    Command("COM_INIT_DB", "{o}"),
+    Command("COM_INIT_DB", "nowhere"),
+    Command("COM_RESET_CONNECTION"),
+    Command("COM_SET_OPTION", "\0\0"),
+    Command("COM_SET_OPTION", "\1\0"),
+    Command("COM_SET_OPTION", "\7\0"),
+    Command("COM_FIELD_LIST", "t\0%"),
+    Command("COM_FIELD_LIST", "nothing\0"),
+    Command("COM_DEBUG"),
+    Command("COM_SLEEP"),
+    Command("COM_TIME"),
+    Command("COM_DELAYED_INSERT"),
+    Command("COM_CONNECT"),
+    Command("COM_DAEMON"),
+    Command("COM_CREATE_DB", "x"),
+    Command("COM_PROCESS_KILL", "\xff\xff\xff\x7f"),
+    Command("COM_SHUTDOWN"),
+]
+
+
+_COMMON: Final = [
+    (3, _lines("reads")),
+    (3, _lines("writes")),
+    (1, _lines("ddl")),
+    (1, _lines("wrong")),
+    (3, _lines("after")),
+    (2, _lines("transactions")),
+    (3, _lines("settings")),
+]
+_OWN: Final = {Flavor.MYSQL: _lines("mysql"), Flavor.MARIADB: _lines("mariadb")}
+_PREPARED: Final = _lines("prepared")
+
+
+def programs(flavor: Flavor, random: Random, length: int) -> list[Step]:
+    """Return a program of *length* steps, which *random* alone decides."""
+    groups = [*_COMMON, (1, _OWN[flavor])]
+    pool = [group for weight, group in groups for _ in range(weight)]
+
+    def text() -> str:
+        return _filled(random, random.choice(pool))
+
+    def prepared() -> Step:
+        slot = random.randrange(3)
+        if random.random() < 0.3:
+            return Prepare(slot, _filled(random, _PREPARED))
+        values = tuple(random.choice(VALUES) for _ in range(random.randrange(4)))
+        types, cursor = random.random() < 0.6, random.random() < 0.2
+        return Execute(slot, values, types, cursor, random.choice(ATTRIBUTES))
+
+    def rare() -> Step:
+        slot = random.randrange(3)
+        kinds: Sequence[Callable[[], Step]] = (
+            lambda: LongData(slot, random.randrange(3), random.choice([b"", b"long", b"z" * 70_000])),
+            lambda: Fetch(slot, random.randrange(4)),
+            lambda: Fetch(slot, random.randrange(4)),
+            lambda: Reset(slot),
+            lambda: Close(slot),
+            lambda: random.choice(COMMANDS),
+            lambda: random.choice(COMMANDS),
+            lambda: Query("LOAD DATA LOCAL INFILE 'x' INTO TABLE t (id, b)", random.choice(FILES)),
+            lambda: Query("; ".join(text() for _ in range(random.randrange(2, 5)))),
+        )
+        return random.choice(kinds)()
+
+    made: list[Step] = []
+    for _ in range(length):
+        kind = random.random()
+        if kind < 0.7:
+            made.append(Query(text(), attributes=random.choice(ATTRIBUTES)))
+        else:
+            made.append(prepared() if kind < 0.88 else rare())
+    return made
+
+
+def _filled(random: Random, templates: Sequence[str]) -> str:
+    """Return one of *templates*, with values in its slots."""
+    return _SLOT.sub(lambda slot: random.choice(_FILLERS[slot[1]]), random.choice(templates))

@@ -1,0 +1,134 @@
+"""Each difference that the differential test has found, as the smallest program that shows it.
+
+*why* says what was different. *missing* marks what is not mended yet: such a row must fail, and says what is lacking.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from rwrouter.model import Flavor
+from rwrouter.protocol import flags
+from tests.differential.sessions import ALWAYS, Greeted
+from tests.differential.steps import Close, Command, Execute, Fetch, Prepare, Query, Step
+
+BOTH: Final = tuple(Flavor)
+EOFS: Final = Greeted(ALWAYS)
+MODERN: Final = Greeted(ALWAYS | flags.CLIENT_DEPRECATE_EOF)
+TRACKING: Final = Greeted(ALWAYS | flags.CLIENT_DEPRECATE_EOF | flags.CLIENT_SESSION_TRACK)
+TRACKING_EOFS: Final = Greeted(ALWAYS | flags.CLIENT_SESSION_TRACK)
+
+
+@dataclass(frozen=True)
+class Regression:
+    """One row: run on servers of *flavors*, logged in as *greeted*."""
+
+    name: str
+    why: str
+    program: tuple[Step, ...]
+    greeted: Greeted = MODERN
+    flavors: tuple[Flavor, ...] = BOTH
+    missing: str = ""
+
+
+REGRESSIONS: Final = (
+    Regression(
+        "eof_after_a_write",
+        "an EOF packet had SESSION_STATE_CHANGED, which only the router's own trackers had caused",
+        (
+            Query("CALL w(2)"),
+            Query("ANALYZE TABLE nothing"),
+            Query("SELECT writes(1)"),
+        ),
+        EOFS,
+    ),
+    Regression(
+        "eof_after_a_write_of_a_client_that_tracks",
+        "as above, for a client with session tracking and without CLIENT_DEPRECATE_EOF",
+        (Query("CALL w(2)"), Query("ANALYZE TABLE nothing"), Query("INSERT INTO t (a) VALUES (1)")),
+        TRACKING_EOFS,
+    ),
+    Regression(
+        "trackers_of_the_router",
+        "a client with session tracking was told variables, GTIDs and state changes that it had not asked for",
+        (
+            Query("SET sql_safe_updates = 1"),
+            Query("SET autocommit = 0"),
+            Query("SET SESSION autocommit = DEFAULT"),
+            Query("SET NAMES gbk"),
+            Query("INSERT INTO t (a) VALUES (1)"),
+            Query("SET sql_mode = 'ANSI', time_zone = '+02:00'"),
+            Query("USE {o}"),
+            Command("COM_INIT_DB", "{s}"),
+            Query("CREATE TEMPORARY TABLE tmp (id INT)"),
+            Query("SET @a = 1"),
+        ),
+        TRACKING,
+    ),
+    Regression(
+        "unknown_statement",
+        "an unknown statement id got an error of the router's own, which SHOW WARNINGS did not know of",
+        (
+            Execute(0, (1,)),
+            Query("SHOW WARNINGS"),
+            Fetch(1, 2),
+            Query("SHOW COUNT(*) ERRORS"),
+            Prepare(2, "SELECT 1"),
+            Close(2),
+            Execute(2),
+        ),
+    ),
+    Regression(
+        "out_parameters_with_eofs",
+        "MySQL's last EOF behind OUT parameters does not say that more comes: the connection was given up",
+        (
+            Prepare(1, "CALL two(?, ?)"),
+            Execute(1, (1,)),
+            Query("SELECT 1"),
+        ),
+        EOFS,
+    ),
+    Regression(
+        "write_in_a_read_only_transaction",
+        "a replica of MariaDB refused it as a read-only server (1290), not for the transaction (1792)",
+        (
+            Query("START TRANSACTION READ ONLY"),
+            Query("DELETE FROM t WHERE id = 4"),
+            Query("SELECT COUNT(*) FROM t"),
+            Query("COMMIT"),
+        ),
+    ),
+    Regression(
+        "ddl_in_a_read_only_transaction",
+        "MariaDB ends the transaction and runs the DDL; the replica that had the transaction refuses it",
+        (Query("START TRANSACTION READ ONLY"), Query("CREATE TABLE w1 (id INT)"), Query("SELECT * FROM w1")),
+        flavors=(Flavor.MARIADB,),
+        missing="a READ ONLY transaction on a replica can't be left for a statement that commits implicitly",
+    ),
+    Regression(
+        "diagnostics_on_a_replica",
+        "GET DIAGNOSTICS behind a read on a replica tied the session there, and its next write was refused",
+        (
+            Query("SELECT COUNT(*) FROM t"),
+            Query("GET DIAGNOSTICS @n = NUMBER, @r = ROW_COUNT"),
+            Query("INSERT INTO t (a) VALUES (1)"),
+            Query("SELECT @n, @r"),
+        ),
+        missing="user variables that were set on a replica are not brought to the primary",
+    ),
+    Regression(
+        "collation_after_a_reset",
+        "a connection that was opened after COM_RESET_CONNECTION had the login's collation, not the server's default",
+        (Command("COM_RESET_CONNECTION"), Query("SELECT 'a'"), Query("SELECT @@collation_connection")),
+        flavors=(Flavor.MYSQL,),  # on MariaDB both are 45
+        missing="a connection that is opened after COM_RESET_CONNECTION is not reset",
+    ),
+    Regression(
+        "tracker_settings_in_a_transaction",
+        "the router's own OK said that no transaction was open",
+        (
+            Query("BEGIN"),
+            Query("SET session_track_schema = 0"),
+            Query("COMMIT"),
+        ),
+    ),
+)

@@ -1,0 +1,99 @@
+"""Random programs for as long as asked: `make soak MINUTES=60 SEED=0`.
+
+A seed decides one program and how both sessions log in. Each seed whose program shows a difference is printed with the
+smallest part of the program that still does, ready for regressions.py; `SEED=N MINUTES=0` runs that one again.
+"""
+
+import argparse
+import sys
+import time
+from random import Random
+from typing import Final
+
+from rwrouter.model import Flavor
+from tests.differential.grammar import programs
+from tests.differential.sessions import Bench, Difference, Greeted, bench, login, shrink
+from tests.differential.steps import Step
+
+LENGTH: Final = 120
+"""Steps of a program: enough to be worth the schema that it is given."""
+
+
+def run_seed(on: Bench, seed: int) -> str:
+    """Run the program of *seed*; return the smallest part that shows its difference, "" where there is none."""
+    random = Random(f"{on.cluster.flavor} {seed}")
+    greeted = login(on.cluster.flavor, random)
+    program = programs(on.cluster.flavor, random, LENGTH)
+    found = _difference(on, greeted, program)
+    if found is None:
+        return ""
+    told = [found]
+
+    def differs(part: list[Step]) -> bool:
+        again = _difference(on, greeted, part)
+        if again is None or repr(again.program[-1]) != repr(told[0].program[-1]):
+            return False
+        told.append(again)
+        return True
+
+    shrink(list(found.program), differs)
+    return str(told[-1])
+
+
+def _difference(on: Bench, greeted: Greeted, program: list[Step]) -> Difference | None:
+    with on.pair(greeted) as sessions:
+        try:
+            sessions.play(program)
+        except Difference as found:
+            return found
+    return None
+
+
+def main() -> int:
+    """Run; return 1 where a difference was found."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--minutes", type=float, default=60.0)
+    parser.add_argument(
+        "--statements", type=int, default=0, help="end after so many; 0: the time alone decides"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="the first seed")
+    parser.add_argument("--flavor", type=Flavor, choices=list(Flavor), action="append", help="default: both")
+    arguments = parser.parse_args()
+    failed: list[str] = []
+    flavors = arguments.flavor or list(Flavor)
+    began = time.monotonic()
+    total = 0
+    for number, flavor in enumerate(flavors, 1):
+        with bench(flavor) as on:
+            end = began + arguments.minutes * 60 * number / len(flavors)
+            goal = arguments.statements // len(flavors)
+            seed = arguments.seed
+            told = time.monotonic()
+            while True:
+                found = run_seed(on, seed)
+                if found:
+                    failed.append(f"{flavor} {seed}")
+                    _say(f"{flavor} seed {seed}: a difference\n{found}")
+                seed += 1
+                if time.monotonic() - told > 60:
+                    told = time.monotonic()
+                    _say(f"{flavor}: {on.statements} statements, up to seed {seed - 1}")
+                if time.monotonic() >= end or (goal and on.statements >= goal):
+                    break
+            total += on.statements
+            _say(f"{flavor}: {on.statements} statements on both sides, seeds {arguments.seed} to {seed - 1}")
+    _say(
+        f"{total} statements in {time.monotonic() - began:.0f} s; seeds that failed: {', '.join(failed) or 'none'}"
+    )
+    return bool(failed)
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,41 @@
+# Texts of COM_STMT_PREPARE.
+SELECT ? AS x, ? AS y
+SELECT id, a, b FROM t WHERE id >= ? ORDER BY id
+SELECT * FROM t WHERE b = ? OR a = ? ORDER BY id
+SELECT * FROM u WHERE id = ?
+SELECT * FROM u ORDER BY id
+SELECT 1
+INSERT INTO t (a, b) VALUES (?, ?)
+UPDATE t SET b = ? WHERE id = ?
+DELETE FROM t WHERE id = ?
+INSERT INTO big VALUES (?, ?)
+REPLACE INTO u (id, n, l, z, f) VALUES (?, ?, ?, ?, ?)
+SELECT LENGTH(?), ?
+SELECT LAST_INSERT_ID(), ROW_COUNT()
+CALL two(?, ?)
+CALL w(?)
+CALL bad()
+SELECT * FROM nothing
+SELEC ?
+SELECT * FROM t ORDER BY id LIMIT ?
+SELECT id FROM t WHERE id = ? FOR UPDATE
+SELECT CONCAT(?, ?), CAST(? AS SIGNED), ? + 1
+SHOW TABLES
+SHOW WARNINGS
+SET @a = ?
+SELECT @a, ?
+SELECT @@sql_mode, ?
+BEGIN
+COMMIT
+USE {o}
+DO ?
+SELECT DATABASE(), ?
+CREATE TABLE w1 (id INT PRIMARY KEY)
+SELECT * FROM w1 WHERE id > ?
+SELECT writes(?)
+SELECT 1; SELECT 2
+SELECT GET_LOCK('{s}', ?)
+SET sql_select_limit = ?
+SELECT * FROM vw
+SELECT plus1(?)
+SELECT FOUND_ROWS(), @@warning_count
