@@ -104,6 +104,20 @@ class NoServer(RouterError):
     retryable = True
 
 
+class PrimaryTimeout(RouterError):
+    """No primary took a statement in time: says for how long it was held, and why."""
+
+    code = 9610
+    retryable = True
+
+
+class TooManyHeld(RouterError):
+    """As many statements wait for a primary as may."""
+
+    code = 9611
+    retryable = True
+
+
 class PoolTimeout(RouterError):
     """Waited too long for a connection: says for how long, behind how many."""
 

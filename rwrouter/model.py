@@ -95,6 +95,7 @@ class Snapshot:
     greeting: Greeting | None = None
     problem: str = "no server has been reached yet"
     alarms: tuple[str, ...] = ()
+    confirmed: int = 0  # how often a worker doubted the primary, and the monitor then found it writable
     tracked_variables: tuple[str, ...] = ()  # session variables that the servers let a client set
     reading_routines: frozenset[str] = field(default_factory=frozenset)
     # "schema.function" in lower case, of stored functions declared NO SQL or READS SQL DATA

@@ -92,6 +92,7 @@ class Watched:
     due_at: float = 0.0
     slow_at: float = 0.0  # when the slow topics are due again
     asked_at: float | None = None  # when the probe in flight was sent
+    nudged_at: float | None = None  # when somebody saw a sign of a change that no probe has looked into yet
     decreed: State | None = None  # by a person: draining or disabled
     weight: int | None = None  # by a person
 
@@ -107,6 +108,7 @@ class Monitor:
         self._primary: str | None = None
         self._last_primary: str | None = None  # who was primary last, if nobody is
         self._primary_seen = 0.0  # when the primary answered last, as a primary
+        self._confirmed = 0
         self._routines: frozenset[str] = frozenset()
         self._variables: dict[str, tuple[str, ...]] = {}  # version -> settable session variables
         self._events: list[Event] = []
@@ -155,6 +157,7 @@ class Monitor:
         one = self._watched.get(server)
         if one is not None:
             one.due_at = min(one.due_at, now)
+            one.nudged_at = now
 
     def untried(self) -> Probe | None:
         """Return a server on which to try which variables a client can set, if that is not known yet."""
@@ -185,6 +188,12 @@ class Monitor:
             if one.health.is_up:
                 one.due_at = now + RETRY * interval
             self._fail(one, now, result)
+        if one.nudged_at is not None and one.nudged_at > asked:
+            one.due_at = now  # asked before the sign was seen: what it says may be older
+        elif one.nudged_at is not None:
+            one.nudged_at = None
+            if isinstance(result, Answer) and server == self._primary:
+                self._confirmed += 1  # if it still is: else the snapshot says so
         self._refresh(now)
 
     def passive_failure(self, server: str, now: float, why: str) -> None:
@@ -404,6 +413,7 @@ class Monitor:
             greeting=self._greeting(speaker) or old.greeting,
             problem=self._problem(servers, election),
             alarms=self._alarms(election),
+            confirmed=self._confirmed,
             tracked_variables=self._tracked(speaker),
             reading_routines=self._routines,
         )

@@ -180,6 +180,15 @@ class Limits(Section):
     max_connections: Count = Field(default=10_000, ge=1, description="clients of each worker")
     connect_timeout: Duration = Field(default=5.0, gt=0, description="to connect and log in to a server")
     handshake_timeout: Duration = Field(default=10.0, gt=0, description="for a client to log in")
+    primary_wait: Duration = Field(
+        default=20.0,
+        ge=0,
+        description="how long a write waits for a primary, while there is none, before it gets an error",
+    )
+    held_statements: Count = Field(
+        default=10_000, ge=1, description="statements of a worker that may wait for a primary"
+    )
+    held_bytes: Size = Field(default=64 << 20, description="their length together")
     read_retries: Count = Field(default=2, ge=0, description="how often a failed read is run again elsewhere")
     drain_timeout: Duration = Field(default=30.0, ge=0, description="for open transactions at shutdown")
     plan_cache: Count = Field(default=10_000, ge=16, description="digests that a worker remembers")

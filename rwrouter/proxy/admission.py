@@ -9,12 +9,16 @@ from rwrouter.protocol.flags import CLIENT_CONNECT_WITH_DB, CLIENT_SESSION_TRACK
 from rwrouter.protocol.handshake import Login, ServerHandshake
 from rwrouter.proxy.backend import BackendConnection
 from rwrouter.proxy.dial import Account, Refusal
+from rwrouter.proxy.holding import ENDING_ERRORS
 
 if TYPE_CHECKING:
     from rwrouter.proxy.gateway import Gateway
     from rwrouter.proxy.servers import Endpoint
 
 log = logging.getLogger("rwrouter.client")
+
+WAITING_SHARE: Final = 0.8
+"""Of the time for a login, at most so much is spent waiting for a server: the error must be told in time."""
 
 _NOT_FOR_SERVERS: Final = CLIENT_SSL | CLIENT_CONNECT_WITH_DB
 
@@ -66,21 +70,31 @@ def account_of(gateway: "Gateway", login: Login, peer: str) -> Account:
 
 
 async def first_connection(gateway: "Gateway", account: Account, schema: bytes) -> BackendConnection:
-    """Return a connection to the primary, or to another server while there is none.
+    """Return a connection to the primary, or to another server while there is none, or to the first that is back.
 
-    Raises Refusal, NoServer.
+    Raises Refusal, NoServer, PrimaryTimeout, TooManyHeld.
     """
+    limits = gateway.settings.limits
+    until = gateway.loop.time() + min(limits.primary_wait, limits.handshake_timeout * WAITING_SHARE)
+    while True:
+        tried: list[str] = []
+        for endpoint in _candidates(gateway):
+            try:
+                return await gateway.dialer.open(endpoint, account, schema)
+            except Refusal as refusal:
+                if refusal.number not in ENDING_ERRORS:
+                    raise
+                tried.append(f"{endpoint.server.name}: {refusal}")
+            except (RouterError, OSError) as exc:
+                why = str(exc) or f"no answer within {limits.connect_timeout:g} s"
+                tried.append(f"{endpoint.server.name}: {why}")
+                gateway.refused(endpoint, why)
+        if gateway.loop.time() >= until:
+            raise NoServer("; ".join(tried) or gateway.routes.why_nobody())
+        await gateway.holding.for_login(until)
+
+
+def _candidates(gateway: "Gateway") -> "list[Endpoint]":
     routes = gateway.routes
-    tried: list[str] = []
-    candidates: list[Endpoint] = [routes.primary] if routes.primary is not None else []
-    candidates += [endpoint for endpoint, _ in routes.readers.laid_out if endpoint not in candidates]
-    for endpoint in candidates:
-        try:
-            return await gateway.dialer.open(endpoint, account, schema)
-        except Refusal:
-            raise
-        except (RouterError, OSError) as exc:
-            why = str(exc) or f"no answer within {gateway.settings.limits.connect_timeout:g} s"
-            tried.append(f"{endpoint.server.name}: {why}")
-            gateway.refused(endpoint, why)
-    raise NoServer("; ".join(tried) or routes.why_nobody())
+    found = [routes.primary] if routes.primary is not None else []
+    return found + [endpoint for endpoint, _ in routes.readers.laid_out if endpoint not in found]

@@ -34,7 +34,7 @@ from rwrouter.protocol.handshake import Login
 from rwrouter.protocol.packets import build_error
 from rwrouter.protocol.statements import sql_of_query, translate
 from rwrouter.protocol.upload import Upload
-from rwrouter.proxy import executing, pairing, user_change, waiting
+from rwrouter.proxy import executing, holding, pairing, user_change, waiting
 from rwrouter.proxy.backend import BackendConnection
 from rwrouter.proxy.dial import Account
 from rwrouter.proxy.killing import kill_abandoned
@@ -66,15 +66,6 @@ INBOX_LIMIT: Final = 1 << 16
 
 WRITE_BUFFER: Final = 1 << 18
 """Bytes of a reply that wait for a slow client before the server is no longer read."""
-
-READ_ONLY_ERRORS: Final = frozenset({1290, 1792, 1836})
-"""A replica says with these that the plan was wrong: nothing was changed."""
-
-BEHIND_ERRORS: Final = frozenset({1044, 1049, 1054, 1142, 1143, 1146, 1176, 1305, 1370})
-"""Something is not there, or not allowed, on a replica: DDL or a GRANT may not have arrived. The primary decides."""
-
-ENDING_ERRORS: Final = frozenset({1053, 1927})
-"""The server, or the connection, is being ended: a read is run again elsewhere."""
 
 ASSUMED_WRITES: Final = WRITES | MAY_WRITE | ENDS
 """Without GTIDs nobody tells whether such a statement has written: assume that it has."""
@@ -130,6 +121,9 @@ class ClientConnection(asyncio.Protocol):
         self.request = b""  # kept until the reply begins, to run a read again
         self.started = False  # a part of the reply has been passed on
         self.retries = 0
+        self.held_until = (
+            0.0  # when the statement's wait for a primary ends, by the loop's clock; 0: not begun
+        )
         self.work: asyncio.Task[None] | None = None  # preparing a connection for the statement
         self.upload: Upload | None = None  # the rest of a command, or a file, that is being passed on
         self.closed = False
@@ -261,7 +255,7 @@ class ClientConnection(asyncio.Protocol):
             self.prepare(data, plan, where, None, command, decision.server)
             return
         else:
-            primary = self.routes.primary
+            primary = self.routes.writable
             backend = self.backends.get(primary) if primary is not None else None
         if (
             backend is None
@@ -290,6 +284,7 @@ class ClientConnection(asyncio.Protocol):
         """Have a connection found, opened or brought up to date for a command, then send it."""
         self._busy = True
         self.retries = 0
+        self.held_until = 0.0
         self.started = False
         self.current = None
         self.work = self.gateway.spawn(pairing.pair(self, data, plan, command, where, endpoint, server))
@@ -487,6 +482,8 @@ class ClientConnection(asyncio.Protocol):
         if session.mode_version != self._mode_version:
             self._follow_mode()
         self.home = None if session.free else backend
+        if self.home is not None and backend.endpoint is not self.routes.primary:
+            holding.follow_primary(self)
         if self.command != COM_QUERY:
             self._after(backend)
 
@@ -539,6 +536,8 @@ class ClientConnection(asyncio.Protocol):
             return
         if self.current is backend and self._busy and self.work is None:
             pairing.lost_in_statement(self, backend, why)
+        elif self.home is backend and holding.is_movable(self):
+            self.home = None
         elif self.home is backend:
             # Its transaction, or what else lived there, is gone: the client learns it as from a server that ends.
             log.warning(
@@ -551,6 +550,7 @@ class ClientConnection(asyncio.Protocol):
 
     def topology_changed(self) -> None:
         """The monitor has something new: leave servers that are gone."""
+        holding.follow_primary(self)
         pairing.leave_dead_servers(self)
 
     # -- ends
@@ -558,6 +558,7 @@ class ClientConnection(asyncio.Protocol):
     def finished(self) -> None:
         """The command needs no reply, or has had it: go on with the next."""
         self._busy = False
+        self.retries = 0
         self.work = None
         if self._inbox or self._paused:
             self._next_command()
@@ -610,8 +611,10 @@ class ClientConnection(asyncio.Protocol):
     def lost(self, backend: BackendConnection, why: str) -> None:
         """The server went away in a statement that can't be run again."""
         name = backend.endpoint.server.name
-        if self.started:
-            log.warning('event=ended client=%s server=%s reason="lost in a result: %s"', self.peer, name, why)
+        if self.started or self.session.in_transaction:
+            # Without a packet, as a server that dies: drivers know that, and what to do about a transaction.
+            what = "a result" if self.started else "a transaction"
+            log.warning('event=ended client=%s server=%s reason="lost in %s: %s"', self.peer, name, what, why)
             self._transport.close()
             return
         self.fail(BackendLost(f"{name} went away in the statement, which may have run: {why}"))

@@ -13,6 +13,7 @@ from rwrouter.model import Flavor, Greeting, Snapshot
 from rwrouter.protocol.auth import RsaKey, Secret, Verifier, verifier_of
 from rwrouter.protocol.tls import TlsContext
 from rwrouter.proxy.dial import Account, Dialer
+from rwrouter.proxy.holding import Holding
 from rwrouter.proxy.killing import kill
 from rwrouter.proxy.servers import Endpoint, Routes
 from rwrouter.sql.classifier import Classifier
@@ -70,6 +71,7 @@ class Gateway:
         self.nudge = nudge
         self.kill_elsewhere = kill_elsewhere
         self.counters = WorkerCounters()
+        self.holding = Holding(self)
         self.clients: dict[int, ClientConnection] = {}
         self.secrets: dict[str, tuple[Secret, Verifier]] = {}
         self._index = index
@@ -89,6 +91,7 @@ class Gateway:
         if snapshot.reading_routines != self.routes.snapshot.reading_routines:
             self._classifiers.clear()  # sessions take the new ones with their next change of mode
         self.routes.update(snapshot)
+        self.holding.topology_changed()
         for client in tuple(self.clients.values()):
             client.topology_changed()
 
@@ -178,6 +181,7 @@ class Gateway:
         """Return what this worker has counted."""
         counters = self.counters
         counters.clients = len(self.clients)
+        counters.held_now = len(self.holding)
         counters.sessions_pinned = sum(client.home is not None for client in self.clients.values())
         sent = 0
         for endpoint in self.routes.endpoints.values():
@@ -218,7 +222,11 @@ class Gateway:
         endpoint.counters.connect_failures += 1
         self.routes.shun(endpoint, why)
         self.nudge(endpoint.server.name, why, failed=True)
-        self.loop.call_later(1.1, self.routes.rebuild)
+        self.loop.call_later(1.1, self._reconsider)
+
+    def _reconsider(self) -> None:
+        self.routes.rebuild()
+        self.holding.settle()
 
     def lost(self, endpoint: Endpoint, why: str) -> None:
         """A connection to a server was lost in the middle of a statement."""

@@ -12,6 +12,7 @@ from rwrouter.errors import RouterError
 from rwrouter.protocol.packets import build_error
 from rwrouter.proxy.backend import BackendConnection
 from rwrouter.proxy.dial import Account, Refusal
+from rwrouter.proxy.holding import interrupt
 
 if TYPE_CHECKING:
     from rwrouter.proxy.client import ClientConnection
@@ -66,6 +67,8 @@ async def kill(
     gateway: "Gateway", target: "ClientConnection", account: Account, *, query_only: bool
 ) -> tuple[int, str, str] | None:
     """End what *target* runs, or all of it, with *account*'s rights; return the server's error, if any."""
+    if query_only and account.user == target.account.user and interrupt(target):
+        return None  # everybody may end what is their own
     backends = (
         [target.current] if query_only and target.current is not None else list(target.backends.values())
     )

@@ -8,7 +8,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from rwrouter.errors import BackendLost, NoServer, RouterError
-from rwrouter.model import Flavor, State
+from rwrouter.model import Flavor, Role, State
 from rwrouter.protocol.flags import (
     COM_INIT_DB,
     COM_PING,
@@ -22,11 +22,13 @@ from rwrouter.protocol.flags import (
     SERVER_STATUS_IN_TRANS_READONLY,
     SERVER_STATUS_NO_BACKSLASH_ESCAPES,
 )
+from rwrouter.protocol.framing import frame
 from rwrouter.protocol.packets import build_error
 from rwrouter.protocol.resultset import build_text_result, first_value
-from rwrouter.proxy import executing, waiting
+from rwrouter.proxy import executing, holding, waiting
 from rwrouter.proxy.backend import BackendConnection
 from rwrouter.proxy.dial import Refusal
+from rwrouter.proxy.holding import ENDING_ERRORS
 from rwrouter.proxy.killing import answer_kill
 from rwrouter.proxy.servers import Endpoint
 from rwrouter.proxy.waiting import Unfit
@@ -48,9 +50,6 @@ READ_ONLY_ERRORS = frozenset({1290, 1792, 1836})
 BEHIND_ERRORS = frozenset({1044, 1049, 1054, 1142, 1143, 1146, 1176, 1305, 1370})
 """Something is not there, or not allowed, on a replica: DDL or a GRANT may not have arrived. The primary decides."""
 
-ENDING_ERRORS = frozenset({1053, 1927})
-"""The server, or the connection, is being ended: a read is run again elsewhere."""
-
 _NEEDS_PREPARED = frozenset({COM_STMT_EXECUTE, COM_STMT_FETCH, COM_STMT_RESET, COM_STMT_SEND_LONG_DATA})
 
 _READ_ONLY_SERVER = (1290).to_bytes(2, "little")
@@ -63,6 +62,9 @@ _LASTING = (
 )
 """Status flags of the session: the others speak of one statement."""
 
+_ANYWHERE = frozenset({COM_PING, COM_INIT_DB, COM_RESET_CONNECTION})
+"""Commands that any server can run while there is no primary: the session remembers what they do."""
+
 
 async def pair(
     client: "ClientConnection",
@@ -74,67 +76,147 @@ async def pair(
     server: str | None = None,
 ) -> None:
     """Find, prepare and use a connection for one command. Answers the client with an error where there is none."""
+    goal: Position | None = None
+    try:
+        if where is Where.READ and waiting.level_of(client, plan) == "global":
+            goal = await _everything(client)
+            if goal is None:
+                where, endpoint = Where.PRIMARY, None
+        if where is Where.READ:
+            backend = await _for_read(client, data, plan, command, endpoint, server, goal)
+        else:
+            backend = await _for_write(client, data, plan, command, where, endpoint)
+    except Refusal as refusal:
+        client.fail_raw(build_error((refusal.number, refusal.state, str(refusal)), 1))
+    except RouterError as error:
+        client.fail(error)
+    except Exception:
+        # A bug of ours must not leave the client waiting.
+        client.fail(BackendLost("an error inside the router: see its log"), close=True)
+        raise
+    else:
+        if not client.closed:
+            client.dispatch(backend, data, plan, command)
+
+
+async def _for_read(
+    client: "ClientConnection",
+    data: bytes,
+    plan: Plan,
+    command: int,
+    endpoint: Endpoint | None,
+    server: str | None,
+    goal: Position | None,
+) -> BackendConnection:
+    """Return a connection for a read, on *endpoint* if it is fit. Raises NoServer, PrimaryTimeout, TooManyHeld.
+
+    While all are gone, the read waits for the first that comes back; while all that are there are unfit, for the
+    primary.
+    """
     gateway = client.gateway
     tried: dict[Endpoint, str] = {}
-    goal: Position | None = None
-    if where is Where.READ and waiting.level_of(client, plan) == "global":
-        goal = await _everything(client)
-        if goal is None:
-            where, endpoint = Where.PRIMARY, None
+    is_refused = is_unfit = False
     while True:
         if endpoint is None or endpoint in tried:
-            endpoint = _choose(client, where, plan, tried, server)
+            endpoint = _choose(client, plan, tried, server)
         if endpoint is None:
             reasons = "; ".join(f"{e.server.name}: {why}" for e, why in tried.items())
-            client.fail(NoServer(reasons or gateway.routes.why_nobody()))
-            return
+            if is_refused or gateway.settings.reads.fallback != "primary":
+                raise NoServer(reasons or gateway.routes.why_nobody())
+            if holding.until(client) <= gateway.loop.time():
+                raise gateway.holding.too_late(reasons or gateway.routes.why_nobody())
+            if is_unfit:
+                await gateway.holding.for_primary(client, len(data))
+                return await _for_write(client, data, plan, command, Where.PRIMARY, None)
+            await gateway.holding.for_anybody(client, len(data))
+            tried.clear()
+            continue
         try:
-            backend = await _ready(client, endpoint, plan, where, goal)
-            if command in _NEEDS_PREPARED:
-                await executing.ensure(client, backend)
+            return await _ready(client, endpoint, plan, Where.READ, command, goal)
         except Refusal as refusal:
-            if where is not Where.READ:
-                client.fail_raw(build_error((refusal.number, refusal.state, str(refusal)), 1))
-                return
+            is_refused |= refusal.number not in ENDING_ERRORS
             tried[endpoint] = str(refusal)
             gateway.refused(endpoint, str(refusal))
         except (Unfit, executing.NotHere) as unfit:
+            is_unfit = True
             tried[endpoint] = str(unfit)
         except (RouterError, OSError) as exc:
-            why = str(exc) or f"no answer within {gateway.settings.limits.connect_timeout:g} s"
-            tried[endpoint] = why
-            gateway.refused(endpoint, why)
-        except Exception:
-            # A bug of ours must not leave the client waiting.
-            client.fail(BackendLost("an error inside the router: see its log"), close=True)
-            raise
+            tried[endpoint] = _unreachable(client, endpoint, exc)
+
+
+async def _for_write(
+    client: "ClientConnection",
+    data: bytes,
+    plan: Plan,
+    command: int,
+    where: Where,
+    endpoint: Endpoint | None,
+) -> BackendConnection:
+    """Return a connection for a command that *endpoint* alone can run, or, where that is None, the primary.
+
+    While there is no primary, it waits for one. Raises Refusal, PrimaryTimeout, TooManyHeld, NoServer, BackendLost.
+    """
+    gateway = client.gateway
+    routes = gateway.routes
+    if where is Where.PRIMARY and endpoint is not routes.writable:
+        endpoint = None
+    is_anywhere = command in _ANYWHERE or holding.is_remembered(plan.effects)
+    if endpoint is None and routes.writable is None and is_anywhere:
+        endpoint, where = client.routes.readers.pick(), Where.LAST
+    while True:
+        if endpoint is None:
+            await gateway.holding.for_primary(client, len(data))
+            endpoint = routes.writable
+            if endpoint is None:  # doubted again while this statement had its turn
+                continue
+        try:
+            backend = await _ready(client, endpoint, plan, where, command)
+        except Refusal as refusal:
+            if refusal.number not in ENDING_ERRORS:
+                raise
+            why = _unreachable(client, endpoint, refusal)
+        except (Unfit, executing.NotHere) as unfit:
+            raise NoServer(f"{endpoint.server.name}: {unfit}") from unfit
+        except (RouterError, OSError) as exc:
+            why = _unreachable(client, endpoint, exc)
         else:
-            if client.closed:
-                return
-            client.dispatch(backend, data, plan, command)
-            return
+            if where is not Where.LAST and not client.session.free and client.home is None:
+                client.home = backend
+            return backend
+        if where is Where.HOME and not holding.is_movable(client):
+            raise BackendLost(f"{endpoint.server.name}: {why}")
+        if holding.until(client) <= gateway.loop.time():
+            raise gateway.holding.too_late(f"{endpoint.server.name}: {why}")
+        gateway.holding.doubt(endpoint, why)
+        endpoint = None
+
+
+def _unreachable(client: "ClientConnection", endpoint: Endpoint, exc: Exception) -> str:
+    """Note that *endpoint* could not be used because of *exc*; return that as a sentence."""
+    gateway = client.gateway
+    why = str(exc) or f"no answer within {gateway.settings.limits.connect_timeout:g} s"
+    gateway.refused(endpoint, why)
+    return why
 
 
 def _choose(
-    client: "ClientConnection", where: Where, plan: Plan, tried: dict[Endpoint, str], server: str | None
+    client: "ClientConnection", plan: Plan, tried: dict[Endpoint, str], server: str | None
 ) -> Endpoint | None:
-    """Return the server to try next; None where there is none left."""
+    """Return the server to ask next for a read; None where there is none left."""
     routes = client.gateway.routes
-    if where is Where.READ:
-        if server is not None:
-            wanted = routes.endpoints.get(server)
-            if wanted is not None and wanted not in tried and wanted.server.state is State.UP:
-                return wanted
-        readers = client.routes.readers
-        left = {
-            endpoint
-            for endpoint, _ in readers.laid_out
-            if endpoint not in tried
-            and (endpoint is routes.primary or waiting.is_near_enough(endpoint, plan))
-        }
-        found = readers.pick_if(left)
-        if found is not None:
-            return found
+    if server is not None:
+        wanted = routes.endpoints.get(server)
+        if wanted is not None and wanted not in tried and wanted.server.state is State.UP:
+            return wanted
+    readers = client.routes.readers
+    left = {
+        endpoint
+        for endpoint, _ in readers.laid_out
+        if endpoint not in tried and (endpoint is routes.primary or waiting.is_near_enough(endpoint, plan))
+    }
+    found = readers.pick_if(left)
+    if found is not None:
+        return found
     primary = routes.primary
     return primary if primary is not None and primary not in tried else None
 
@@ -154,15 +236,25 @@ async def _connect(client: "ClientConnection", endpoint: Endpoint) -> BackendCon
 
 
 async def _ready(
-    client: "ClientConnection", endpoint: Endpoint, plan: Plan, where: Where, goal: Position | None
+    client: "ClientConnection",
+    endpoint: Endpoint,
+    plan: Plan,
+    where: Where,
+    command: int,
+    goal: Position | None = None,
 ) -> BackendConnection:
-    """Return the session's connection to *endpoint*, in the session's state and with the writes it must show."""
+    """Return the session's connection to *endpoint*, in the session's state and with the writes it must show.
+
+    Raises Refusal, Unfit, NotHere, RouterError, OSError.
+    """
     backend = await _connect(client, endpoint)
     if not client.session.knows_collation:
         await _learn_collation(client, backend)
     await bring(client, backend)
     if where is Where.READ:
         await waiting.wait(client, backend, plan, goal)
+    if command in _NEEDS_PREPARED:
+        await executing.ensure(client, backend)
     return backend
 
 
@@ -197,6 +289,12 @@ async def bring(client: "ClientConnection", backend: BackendConnection) -> None:
     session = client.session
     parts = [] if backend.tracks else list(trackers(client.gateway, backend.endpoint))
     parts += assignments(session.variables, backend.variables)
+    # It is no variable that others would have to be told: a session with autocommit off stays where it is, until the
+    # primary changes. A connection that is new has it on, and has not told so yet.
+    autocommit = session.status & SERVER_STATUS_AUTOCOMMIT
+    has = backend.reply.status & SERVER_STATUS_AUTOCOMMIT if backend.tracks else SERVER_STATUS_AUTOCOMMIT
+    if autocommit != has:
+        parts.append(b"@@SESSION.autocommit=1" if autocommit else b"@@SESSION.autocommit=0")
     if parts:
         await backend.query(b"SET " + b", ".join(parts))
         if backend.reply.error is not None:
@@ -243,11 +341,16 @@ def _text(error: bytes) -> str:
 def run_again(client: "ClientConnection", backend: BackendConnection, error: bytes) -> bool:
     """Decide whether a statement that ended with *error* is run again elsewhere, and start that."""
     plan = client.plan
-    if plan.target is not Target.REPLICA or client.started or not client.session.free or not client.request:
+    if client.started or not client.request:
         return False
     gateway = client.gateway
     code = int.from_bytes(error[1:3], "little")
     endpoint = backend.endpoint
+    is_read = plan.target is Target.REPLICA
+    if holding.refused_unrun(code, error) and not (is_read and endpoint.server.role is Role.REPLICA):
+        return _wait_for_primary(client, backend, error)
+    if not is_read or not client.session.free:
+        return False
     if code in ENDING_ERRORS and client.retries < gateway.settings.limits.read_retries:
         gateway.lost(endpoint, _text(error))
         _retry(client, endpoint, Where.READ)
@@ -294,16 +397,38 @@ def told_as_by_the_primary(client: "ClientConnection", backend: BackendConnectio
     return data[:start] + build_error((1792, "25006", text), data[start + 3])
 
 
+def _wait_for_primary(client: "ClientConnection", backend: BackendConnection, error: bytes) -> bool:
+    """Let a statement that *backend*'s server has refused unrun, with *error*, run on the primary when it is there.
+
+    False where that can't be done: the client gets the error.
+    """
+    gateway = client.gateway
+    gateway.holding.doubt(backend.endpoint, _text(error))
+    if not holding.can_run_elsewhere(client):
+        primary = gateway.routes.primary
+        if client.session.in_transaction or primary is None or backend.endpoint is primary:
+            return False
+        # Tied to a server that is not the primary any more, by what ends with the connection alone.
+        client.fail_raw(frame(error, 1), close=True)
+        return True
+    if client.retries == 0:
+        client.held_until = 0.0  # what an earlier statement has left
+    if holding.until(client) <= gateway.loop.time():
+        return False
+    holding.leave_home(client)
+    _retry(client, backend.endpoint, Where.PRIMARY)
+    return True
+
+
 def _retry(client: "ClientConnection", failed: Endpoint, where: Where) -> None:
     gateway = client.gateway
     gateway.counters.retries += 1
     client.retries += 1
-    target = gateway.routes.primary if where is Where.PRIMARY else None
     client.current = None
-    if target is None:
+    if where is Where.READ:
         client.work = gateway.spawn(_elsewhere(client, failed))
     else:
-        client.work = gateway.spawn(pair(client, client.request, client.plan, client.command, where, target))
+        client.work = gateway.spawn(pair(client, client.request, client.plan, client.command, where, None))
 
 
 async def _elsewhere(client: "ClientConnection", failed: Endpoint) -> None:
@@ -334,6 +459,9 @@ def lost_in_statement(client: "ClientConnection", backend: BackendConnection, wh
             'event=retry client=%s server=%s reason="%s"', client.peer, backend.endpoint.server.name, why
         )
         _retry(client, backend.endpoint, Where.READ)
+    elif client.plan.effects == plans.BEGINS and client.session.free and not client.started:
+        client.held_until = 0.0
+        _retry(client, backend.endpoint, Where.PRIMARY)  # nothing has begun for the client
     else:
         client.lost(backend, why)
 

@@ -47,7 +47,17 @@ class Endpoint:
 class Routes:
     """Who may answer what, now. Replaced in place by `update`, so that sessions always see the latest."""
 
-    __slots__ = ("chance", "endpoints", "has_gtids", "now", "primary", "readers", "settings", "snapshot")
+    __slots__ = (
+        "chance",
+        "endpoints",
+        "has_gtids",
+        "now",
+        "primary",
+        "readers",
+        "settings",
+        "snapshot",
+        "writable",
+    )
 
     def __init__(
         self,
@@ -61,6 +71,7 @@ class Routes:
         self.snapshot = Snapshot()
         self.endpoints: dict[str, Endpoint] = {}
         self.primary: Endpoint | None = None
+        self.writable: Endpoint | None = None  # the primary, while writes are not held: see proxy/holding.py
         self.has_gtids = False  # the primary tells positions: its writes carry GTIDs
         self.readers: Balancer[Endpoint] = self._balancer([])
 
@@ -77,6 +88,7 @@ class Routes:
             gone = self.endpoints[name]
             gone.update(Server(name, gone.server.address, reason="not configured any more"))
         self.primary = self.endpoints[snapshot.primary] if snapshot.primary is not None else None
+        self.writable = self.primary
         if self.primary is not None:
             # Kept while nobody is primary: a COMMIT of reads would else count as a write without a position.
             self.has_gtids = bool(self.primary.server.executed)
@@ -181,6 +193,11 @@ class ClientRoutes:
     def primary(self) -> Endpoint | None:
         """The primary, the same for all clients."""
         return self._routes.primary
+
+    @property
+    def writable(self) -> Endpoint | None:
+        """The primary, while it takes writes."""
+        return self._routes.writable
 
     @property
     def has_gtids(self) -> bool:

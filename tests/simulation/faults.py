@@ -179,6 +179,10 @@ async def promote(history: "History", rng: random.Random, server: Server) -> Non
     old = history.primary
     if server is old or not server.is_alive or server.is_hung:
         return
+    holding = history.gateway.holding
+    if history.holds_writes:  # as `rwrouter switchover` does; else as it is done by hand
+        holding.hold(server.name)
+        history.loop.call_later(rng.random(), holding.release)
     old.is_read_only = True
     await asyncio.sleep(rng.choice((0.0, 0.01, 0.3)))
     if not server.is_alive or server.is_hung:

@@ -15,8 +15,9 @@ from tests.simulation.loop import Loop, Stuck
 from tests.simulation.network import Network
 from tests.simulation.servers import Cluster, Server
 
-BOUND = 20.0
-"""Seconds after which a client that still waits for a reply waits for ever, as far as it can tell."""
+SLOWEST = 12.0
+"""Seconds that a statement may take beside its wait for a primary: servers that hang for 3 s, connections that are
+never answered, a stall. A client that waits longer waits for ever, as far as it can tell."""
 
 LIMIT = 150.0
 """Virtual seconds after which a history is stuck."""
@@ -24,7 +25,13 @@ LIMIT = 150.0
 
 @functools.lru_cache(maxsize=64)
 def settings_of(
-    servers: int, interval: float, wait: float, primary_weight: int, strategy: str, consistency: str
+    servers: int,
+    interval: float,
+    wait: float,
+    primary_weight: int,
+    strategy: str,
+    consistency: str,
+    primary_wait: float,
 ) -> Settings:
     """Return the router's settings."""
     return Settings.model_validate(
@@ -40,7 +47,7 @@ def settings_of(
                 "strategy": strategy,
                 "consistency": consistency,
             },
-            "limits": {"connect_timeout": 1.0},
+            "limits": {"connect_timeout": 1.0, "primary_wait": primary_wait},
             "server_tls": {"mode": "DISABLED"},
         }
     )
@@ -57,6 +64,7 @@ class History:
         self.shared = 0  # times that the shared counter was added to, as far as clients have been told
         self.errors: dict[int, int] = {}
         rng = random.Random(seed)
+        self._later = random.Random(seed + 0.5)  # for what came later: other choices stay as seeds have them
         self.loop = Loop(random.Random(rng.random()))  # type: ignore[abstract]
         self.network = Network(self.loop, random.Random(rng.random()))
         self.loop.network = self.network
@@ -78,7 +86,9 @@ class History:
                 ("round_robin", "round_robin", "least_outstanding", "latency", "client_hash", "random")
             ),
             rng.choice(("session", "session", "global")),
+            self._later.choice((0.0, 0.3, 2.0, 5.0)),
         )
+        self.holds_writes = self._later.random() < 0.5
         self._rng = rng
         self.clients = [
             Client(self, number, random.Random(rng.random())) for number in range(1, rng.randrange(2, 7))
@@ -141,7 +151,8 @@ class History:
             now = self.loop.time()
             for client in self.clients:
                 since = client.waits_since
-                if since is not None and now - since > BOUND and client.number not in told:
+                bound = SLOWEST + self.settings.limits.primary_wait
+                if since is not None and now - since > bound and client.number not in told:
                     told.add(client.number)
                     self.violation(f"client {client.number} waits since {since:.3f} for {client.waits_for!r}")
 

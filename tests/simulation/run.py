@@ -25,12 +25,13 @@ def main() -> int:
         return bool(history.violations)
     began = time.monotonic()
     errors: Counter[int] = Counter()
-    replies = failed = 0
+    replies = failed = held = 0
     gc.disable()  # histories are short; what they leave is collected between them
     for seed in range(options.start, options.start + options.seeds):
         history = History(seed)
         found = history.run()
         replies += history.replies
+        held += history.gateway.counters.held
         errors.update(history.errors)
         if found:
             failed += 1
@@ -40,7 +41,7 @@ def main() -> int:
             gc.collect()
     took = time.monotonic() - began
     print(  # noqa: T201
-        f"{options.seeds} histories, {replies} replies, {failed} failed; {took:.1f} s, "
+        f"{options.seeds} histories, {replies} replies, {held} statements held, {failed} failed; {took:.1f} s, "
         f"{options.seeds / took * 60:.0f} a minute; errors that clients got: {dict(sorted(errors.items()))}"
     )
     return bool(failed)

@@ -7,7 +7,7 @@ import pytest
 
 from rwrouter.model import Snapshot
 from rwrouter.protocol.flags import SERVER_STATUS_IN_TRANS
-from rwrouter.proxy import pairing, waiting
+from rwrouter.proxy import holding, pairing, waiting
 from rwrouter.proxy.backend import BackendConnection
 from rwrouter.proxy.client import ClientConnection
 from rwrouter.routing.decision import Where
@@ -111,6 +111,24 @@ def test_finds_transactions_that_wander(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(Session, "on_reply", loose)
     found = first_failure(range(1000))
     assert found is not None
+
+
+@pytest.mark.timeout(300)
+def test_finds_statements_held_out_of_their_transaction(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a statement that a primary refused in a transaction waits for the next one too, it is found."""
+    monkeypatch.setattr(holding, "is_movable", lambda _client: True)
+    found = first_failure(range(1000))
+    assert found is not None
+
+
+@pytest.mark.timeout(300)
+def test_finds_statements_that_are_held_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where nobody tells the waiting that the primary is there, and no time ends their wait, it is found."""
+    monkeypatch.setattr(holding.Holding, "_flow", lambda _holding: None)
+    monkeypatch.setattr(holding, "until", lambda _client: 1e9)
+    found = first_failure(range(1000))
+    assert found is not None
+    assert "waits since" in found[1]
 
 
 def test_snapshot_of_the_model_is_the_routers_own() -> None:

@@ -24,7 +24,7 @@ def test_each_counter_says_what_it_counts() -> None:
     assert all(help_of(WorkerCounters).values())
     assert all(help_of(ServerCounters).values())
     assert gauges(ServerCounters) == {"connections", "outstanding"}
-    assert gauges(WorkerCounters) == {"clients", "sessions_pinned"}
+    assert gauges(WorkerCounters) == {"clients", "sessions_pinned", "held_now"}
 
 
 def test_sums() -> None:

@@ -63,4 +63,21 @@ def test_the_primary_first_then_whoever_answers() -> None:
         with pytest.raises(NoServer, match="db1"):
             await first_connection(stage.gateway, account, b"")
 
+    on_stage(play, limits={"primary_wait": 0})
+
+
+def test_a_login_waits_while_every_server_is_gone() -> None:
+    """The first that comes back takes it."""
+
+    async def play(stage: Stage) -> None:
+        stage.show(primary=None)
+        stage.refuse = dict.fromkeys(("db1", "db2", "db3"), OSError("refused"))
+        login = stage.gateway.spawn(first_connection(stage.gateway, stage.client.account, b""))
+        await stage.settle()
+        assert not login.done()
+        stage.refuse = {}
+        stage.show(server("db1", Role.PRIMARY), server("db2"), server("db3"), generation=2)
+        await stage.settle()
+        assert login.result().endpoint.server.name == "db1"
+
     on_stage(play)

@@ -111,7 +111,7 @@ def test_nobody_left_is_said_server_by_server() -> None:
         assert b"db2: refused" in answer
         assert b"db3: refused" in answer
 
-    on_stage(play)
+    on_stage(play, limits={"primary_wait": 0})
 
 
 def test_the_sessions_variables_are_brought_along() -> None:

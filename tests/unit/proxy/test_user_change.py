@@ -131,7 +131,7 @@ def test_what_the_servers_say_is_passed_on(refused: bool) -> None:
         assert (b"Unknown database 'shop'" if refused else b"unplugged") in answer
         assert stage.transport.closed
 
-    on_stage(play, users=USERS)
+    on_stage(play, users=USERS, limits={"primary_wait": 0})
 
 
 def test_a_client_that_goes_away_in_it() -> None:
