@@ -474,7 +474,8 @@ class ClientConnection(asyncio.Protocol):
         session.on_reply(effects, reply.status, reply.changes)
         if effects & ASSUMED_WRITES and session.writes == writes and not self.routes.has_gtids:
             session.wrote_without_gtid(self.gateway.loop.time())
-        backend.reached = max(backend.reached, session.writes)
+        if session.writes != writes:
+            backend.reached = session.writes
         if session.version != version:
             backend.version = session.version
             backend.variables = session.variables.copy()

@@ -18,6 +18,11 @@ from rwrouter.proxy.servers import Endpoint
 
 MAX_PACKET: Final = 1 << 30  # what a server allows is its own setting, and its own error
 
+# A connection that waits for a reply is looked after like this, in seconds: one that is dead ends after 45 s.
+KEEPALIVE_IDLE: Final = 30
+KEEPALIVE_INTERVAL: Final = 5
+KEEPALIVE_PROBES: Final = 3
+
 _TLS: Final = {TlsMode.DISABLED: "disabled", TlsMode.PREFERRED: "preferred"}  # the others: "required"
 
 
@@ -136,6 +141,25 @@ class Login(asyncio.Protocol):
         self._transport.abort()
 
 
+def notice_silence(raw: socket.socket, timeout: float) -> None:
+    """Let the kernel end a connection whose other end is gone without a word (tcp(7)).
+
+    A firewall that has forgotten it, or a machine that lost its power, answers nothing: what is sent there counts as
+    lost after *timeout* seconds without an acknowledgement, where the kernel would try for a quarter of an hour. That
+    is no limit for statements: a server that works on one acknowledges what it got.
+    """
+    raw.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in (
+        ("TCP_USER_TIMEOUT", int(timeout * 1000)),  # milliseconds
+        ("TCP_KEEPIDLE", KEEPALIVE_IDLE),
+        ("TCP_KEEPINTVL", KEEPALIVE_INTERVAL),
+        ("TCP_KEEPCNT", KEEPALIVE_PROBES),
+    ):
+        option = getattr(socket, name, None)  # not every system has all
+        if option is not None:
+            raw.setsockopt(socket.IPPROTO_TCP, option, value)
+
+
 class Dialer:
     """Opens connections, by the settings of the router."""
 
@@ -170,7 +194,7 @@ class Dialer:
             raw = transport.get_extra_info("socket")
             if raw is not None:
                 raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                raw.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+                notice_silence(raw, self._timeout)
             try:
                 return await login.done
             except asyncio.CancelledError:

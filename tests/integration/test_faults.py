@@ -97,6 +97,12 @@ def test_reads_go_on_without_a_primary(mysql: Sandbox, router: RouterFactory) ->
             for _ in range(20):
                 cursor.execute("SELECT @@server_id")
                 assert cursor.fetchone() is not None
+            connection.ping(reconnect=False)
+            with process.connect(init_command="SET autocommit = 1") as newcomer, newcomer.cursor() as other:
+                newcomer.select_db("mysql")
+                newcomer.ping(reconnect=False)
+                other.execute("SELECT @@server_id")
+                assert other.fetchone() is not None
             with pytest.raises(pymysql.err.MySQLError):
                 cursor.execute("CREATE DATABASE not_now")
         finally:

@@ -1,6 +1,7 @@
 """Logging in to servers."""
 
 import asyncio
+import socket
 
 import pytest
 
@@ -8,7 +9,7 @@ from rwrouter.config.model import Settings
 from rwrouter.errors import RouterError
 from rwrouter.model import Address, Role, Server, State
 from rwrouter.protocol.auth import Secret
-from rwrouter.proxy.dial import Account, Dialer, Refusal
+from rwrouter.proxy.dial import Account, Dialer, Refusal, notice_silence
 from rwrouter.proxy.servers import Endpoint
 from tests.unit.proxy.stage import CAPABILITIES, server
 
@@ -100,3 +101,11 @@ def test_tls_is_spared_on_loopback_unless_the_account_wants_it(
 
     asyncio.run(play())
     assert seen == tried, case
+
+
+def test_a_connection_that_is_swallowed_ends_with_the_time_out() -> None:
+    """The kernel is told how long a server may acknowledge nothing."""
+    with socket.socket() as raw:
+        notice_silence(raw, 5.0)
+        assert raw.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+        assert raw.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 5000

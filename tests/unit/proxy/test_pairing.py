@@ -239,3 +239,25 @@ def test_what_the_router_answers_itself_has_the_sessions_status() -> None:
         assert (await stage.send(query("SELECT CONNECTION_ID()")))[-4:] == b"\x03\x00\x00\x00"
 
     on_stage(play, lambda name, command: ok(3) if b"BEGIN" in command else by_name(name, command))
+
+
+def test_without_a_primary_a_replica_takes_settings_and_gains_no_writes_by_that() -> None:
+    """A driver's first SET must not need the primary; who took it is still asked for the session's writes."""
+    text = b"00000000-0000-0000-0000-000000000001:10"
+    gtid = bytes((3, len(text) + 2, 0, len(text))) + text
+
+    async def play(stage: Stage) -> None:
+        await stage.send(query("UPDATE t SET a = 1"))
+        assert stage.client.session.writes == 1
+        stage.show(server("db1", state=State.DOWN), server("db2"), primary=None, generation=2)
+        assert (await stage.send(query("SET time_zone = '+01:00'")))[4] == 0
+        assert stage.sent(b"SET time_zone") == ["db2"]
+        await stage.send(query("SELECT 1"))
+        assert stage.sent(b"WAIT_FOR_EXECUTED_GTID_SET") == ["db2"]
+
+    def script(name: str, command: bytes) -> bytes | None:
+        if b"WAIT_FOR" in command:
+            return row("0")
+        return ok(state=gtid) if b"UPDATE" in command else by_name(name, command)
+
+    on_stage(play, script)
