@@ -40,7 +40,8 @@ class Statement:
     check: Check
     tag: bytes
     writes: bool
-    began: float = 0.0
+    form: str = "text"  # of its reply: "text", "binary" or "prepare"
+    command: bytes = b""  # its packet's payload, where it is no COM_QUERY
 
 
 @dataclass(slots=True)
@@ -101,8 +102,9 @@ class Connection(asyncio.Protocol):
         del buffer[:size]
         return payload
 
-    async def result(self) -> Result:
-        """Return the next reply. Raises Gone, Broken."""
+    async def result(self, form: str) -> Result:
+        """Return the next reply, of *form*. Raises Gone, Broken."""
+        self.reader.form = form
         while (result := self.reader.next_result()) is None:
             await self.more()
         return result
@@ -131,6 +133,8 @@ class Client:
         self.seen = 0  # of the private counter, by reads that must not go back
         self.variables = dict(DEFAULTS)
         self.user = b"NULL"
+        self.prepared: dict[bytes, int] = {}  # text -> number
+        self.typed: set[int] = set()  # numbers of those that were executed with types
         self.in_transaction: list[bytes] | None = None  # tags of its statements
         self.pending: list[tuple[bytes, int]] = []  # tag, key (0: counter) of its writes
 
@@ -230,7 +234,7 @@ class Client:
         for one in statements:
             trace(f"client{self.number} asks", one.sql)
         data = b"".join(
-            _command(one.sql) if one.sql[0] > 0x20 else wire.packets([one.sql], 0) for one in statements
+            wire.packets([one.command], 0) if one.command else _command(one.sql) for one in statements
         )
         left = list(statements)
         loop = self.history.loop
@@ -246,7 +250,7 @@ class Client:
         try:
             for one in statements:
                 self.waits_since, self.waits_for = loop.time(), one.sql
-                result = await connection.result()
+                result = await connection.result(one.form)
                 left.pop(0)
                 trace(f"client{self.number} gets", result.code, result.info, result.rows)
                 self._judge(one, result)
@@ -264,7 +268,9 @@ class Client:
             history.errors[result.code] = history.errors.get(result.code, 0) + 1
             if one.writes:
                 (self.facts.unknown if result.code in UNKNOWN_OUTCOME else self.facts.refused).add(one.tag)
-            if result.code in {1062, 1064, 1792}:
+            if result.code == 1317 and self.id not in history.killed:
+                history.violation(f"client {self.number}: {one.sql!r} was killed, and nobody asked for that")
+            if result.code in {1062, 1064, 1210, 1243, 1792}:
                 history.violation(f"client {self.number}: {one.sql!r} got {result.code} {result.info!r}")
             if b"without GTIDs" in result.info:
                 history.violation(f"client {self.number}: servers with GTIDs, and {result.info!r}")
@@ -290,6 +296,8 @@ class Client:
         elif kind < 0.36:
             await self._ask(self._add(SHARED))
             await self._ask(self._count_shared())
+        elif kind < 0.43:
+            await self._prepared_statements()
         elif kind < 0.50:
             await self._ask(
                 self._select(rng.choice(list(self.own)) if self.own else 5, locks=rng.random() < 0.1)
@@ -311,9 +319,11 @@ class Client:
         elif kind < 0.93:
             await self._user_variable()
         elif kind < 0.95:
-            await self._ask(Statement(b"\x0e", _nothing, b"", writes=False))
+            await self._ask(Statement(b"COM_PING", _nothing, b"", writes=False, command=b"\x0e"))
         elif kind < 0.97:
-            await self._ask(Statement(b"\x1f", self._on_reset, b"", writes=False))
+            await self._ask(
+                Statement(b"COM_RESET_CONNECTION", self._on_reset, b"", writes=False, command=b"\x1f")
+            )
         else:
             await self._kill()
 
@@ -471,6 +481,7 @@ class Client:
     def _on_reset(self, result: Result) -> None:
         if not result.code:
             self.variables, self.user = dict(DEFAULTS), b"NULL"
+            self.prepared, self.typed = {}, set()
 
     async def _kill(self) -> None:
         others = [one for one in self.history.clients if one is not self and one.connection is not None]
@@ -478,7 +489,50 @@ class Client:
             return
         word = self.rng.choice((b"QUERY", b"CONNECTION"))
         target = self.rng.choice(others).id
+        self.history.killed.add(target)
         await self._ask(Statement(b"KILL %s %d" % (word, target), _nothing, b"", writes=False))
+
+    # -- prepared statements
+
+    async def _prepared_statements(self) -> None:
+        """Execute one of three statements, prepared where this session has not done so."""
+        kind = self.rng.randrange(3)
+        sql = (
+            b"INSERT INTO t VALUES (?, ?)",
+            b"SELECT ?, k, v FROM t WHERE k = ?",
+            b"SELECT ?, n FROM n WHERE k = ?",
+        )[kind]
+        if sql not in self.prepared:
+            found: list[Result] = []
+            await self._ask(
+                Statement(sql, found.append, b"", writes=False, form="prepare", command=b"\x16" + sql)
+            )
+            if found[0].code:
+                return
+            self.prepared[sql] = found[0].prepared
+        for _ in range(self.rng.randrange(1, 4)):
+            number = self.prepared[sql]
+            key = self.rng.choice(list(self.own)) if self.own else 5
+            one = self._insert() if kind == 0 else self._select(key) if kind == 1 else self._count_own()
+            values = {
+                0: [b"%d" % self._key, one.tag],
+                1: [one.tag, b"%d" % key],
+                2: [one.tag, b"%d" % (self.number + 100)],
+            }
+            types = number not in self.typed or self.rng.random() < 0.5
+            one.form, one.command = "binary", wire.execute(number, values[kind], types=types)
+            one.check = self._when_executed(number, one.check)
+            await self._ask(one)
+
+    def _when_executed(self, number: int, check: Check) -> Check:
+        """Return *check* with a note, where all went well, that the types of *number* are known: as drivers do it."""
+
+        def both(result: Result) -> None:
+            if not result.code:
+                self.typed.add(number)
+            check(result)
+
+        return both
 
     # -- transactions
 

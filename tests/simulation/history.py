@@ -63,6 +63,7 @@ class History:
         self.replies = 0
         self.shared = 0  # times that the shared counter was added to, as far as clients have been told
         self.errors: dict[int, int] = {}
+        self.killed: set[int] = set()  # the router's numbers of sessions that somebody has asked to kill
         rng = random.Random(seed)
         self._later = random.Random(seed + 0.5)  # for what came later: other choices stay as seeds have them
         self.loop = Loop(random.Random(rng.random()))  # type: ignore[abstract]

@@ -5,6 +5,7 @@ that the seed decides: that is where a real selector makes no promise.
 """
 
 import asyncio
+import contextvars
 import heapq
 import random
 from asyncio import events
@@ -29,6 +30,7 @@ class Loop(asyncio.AbstractEventLoop):
         self._ready: deque[asyncio.Handle] = deque()
         self._due: list[tuple[float, float, int, asyncio.TimerHandle]] = []
         self._count = 0
+        self._context = contextvars.copy_context()  # one for all: nothing here has context variables
         self.network: Network | None = None
         self.errors: list[str] = []  # what nobody caught
 
@@ -44,7 +46,7 @@ class Loop(asyncio.AbstractEventLoop):
         self, callback: Callable[..., object], *args: Any, context: Any = None
     ) -> asyncio.Handle:
         """Run *callback* in this round or the next."""
-        handle = asyncio.Handle(callback, args, self, context)
+        handle = asyncio.Handle(callback, args, self, context or self._context)
         self._ready.append(handle)
         return handle
 
@@ -64,7 +66,7 @@ class Loop(asyncio.AbstractEventLoop):
         self, when: float, callback: Callable[..., object], *args: Any, context: Any = None
     ) -> asyncio.TimerHandle:
         """Run *callback* at *when*."""
-        handle = asyncio.TimerHandle(when, callback, args, self, context)
+        handle = asyncio.TimerHandle(when, callback, args, self, context or self._context)
         self._count += 1
         heapq.heappush(self._due, (when, self._rng.random(), self._count, handle))
         return handle
@@ -123,7 +125,10 @@ class Loop(asyncio.AbstractEventLoop):
             while ready:
                 handle = ready.popleft()
                 if not handle._cancelled:
-                    handle._run()
+                    try:
+                        handle._callback(*handle._args)  # type: ignore[attr-defined]
+                    except Exception as exc:  # noqa: BLE001 - as asyncio's own loop
+                        self.call_exception_handler({"message": f"in {handle}", "exception": exc})
             if task.done():
                 return
             if not due:

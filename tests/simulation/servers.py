@@ -212,6 +212,8 @@ class ServerSession(asyncio.Protocol):
         self._is_dead = False
         self._is_gone = False  # the other side has hung up
         self._is_killed = False
+        self._is_binary = False  # the reply under way is one of the binary protocol
+        self._last_prepared = number * 100
         self._reset()
 
     def _reset(self) -> None:
@@ -225,6 +227,8 @@ class ServerSession(asyncio.Protocol):
         self.tracked: frozenset[bytes] = frozenset({b"time_zone", b"autocommit"})
         self.tracks_gtids = False
         self.tracks_schema = True
+        self.prepared: dict[int, bytes] = {}  # number -> text with "?"
+        self.typed: set[int] = set()  # those whose types are known here
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Greet."""
@@ -298,8 +302,17 @@ class ServerSession(asyncio.Protocol):
             self._is_killed = False
             self._reply(wire.error(1317, "Query execution was interrupted"))
             return
+        self._is_binary = False
         if command == 3:
             self._query(payload[1:])
+        elif command == 0x16:
+            self._prepare(payload[1:])
+        elif command == 0x17:
+            self._execute(payload)
+        elif command == 0x19:
+            self.prepared.pop(int.from_bytes(payload[1:5], "little"), None)
+            self._is_busy = False  # it has no reply
+            self._next_command()
         elif command == 0x1F:
             self._reset()
             self._ok(b"")
@@ -332,7 +345,32 @@ class ServerSession(asyncio.Protocol):
         self._reply(wire.error(code, why))
 
     def _rows(self, found: list[list[bytes]], width: int) -> None:
-        self._reply(wire.rows(found, width, self.status, self.capabilities))
+        self._reply(wire.rows(found, width, self.status, self.capabilities, binary=self._is_binary))
+
+    def _prepare(self, sql: bytes) -> None:
+        self._last_prepared += 1
+        self.prepared[self._last_prepared] = sql
+        select = sql.startswith(b"SELECT")
+        columns = (3 if b"v FROM t" in sql else 2) if select else 0
+        self.server.cluster.trace(f"{self.server.name}#{self.number} prepares", self._last_prepared, sql)
+        self._reply(wire.prepared(self._last_prepared, sql.count(b"?"), columns, self.capabilities))
+
+    def _execute(self, payload: bytes) -> None:
+        number = int.from_bytes(payload[1:5], "little")
+        sql = self.prepared.get(number)
+        if sql is None:
+            self._error(1243, f"Unknown prepared statement handler ({number})")
+            return
+        has_types, values = wire.read_execute(payload, sql.count(b"?"))
+        if has_types:
+            self.typed.add(number)
+        elif number not in self.typed:
+            self._error(1210, "Incorrect arguments to mysqld_stmt_execute")
+            return
+        for value in values:
+            sql = sql.replace(b"?", value if value.isdigit() else b"'" + value + b"'", 1)
+        self._is_binary = True
+        self._query(sql)
 
     def _query(self, sql: bytes) -> None:
         server = self.server

@@ -1,5 +1,6 @@
 """Replies of the modelled servers, and the reader of the modelled clients: written apart from the router's own code."""
 
+import struct
 from dataclasses import dataclass, field
 
 CLIENT_PROTOCOL_41 = 1 << 9
@@ -57,15 +58,55 @@ def error(code: int, why: str, sequence_id: int = 1) -> bytes:
     return packets([b"\xff" + code.to_bytes(2, "little") + b"#HY000" + why.encode()], sequence_id)
 
 
-def rows(found: list[list[bytes]], width: int, status: int, capabilities: int) -> bytes:
-    """Build a result set."""
-    column = b"\x03def\x00\x00\x00\x01x\x00\x0c\x2d\x00\x00\x04\x00\x00\xfd\x00\x00\x00\x00\x00"
-    payloads = [bytes((width,)), *[column] * width]
+COLUMN = b"\x03def\x00\x00\x00\x01x\x00\x0c\x2d\x00\x00\x04\x00\x00\xfd\x00\x00\x00\x00\x00"
+
+
+def prepared(number: int, parameters: int, columns: int, capabilities: int) -> bytes:
+    """Build the reply to COM_STMT_PREPARE."""
+    payloads = [
+        b"\x00" + number.to_bytes(4, "little") + struct.pack("<HH", columns, parameters) + b"\x00\x00\x00"
+    ]
+    for count in (parameters, columns):
+        payloads += [COLUMN] * count
+        if count and not capabilities & CLIENT_DEPRECATE_EOF:
+            payloads.append(b"\xfe\x00\x00\x02\x00")
+    return packets(payloads)
+
+
+def execute(number: int, values: list[bytes], *, types: bool) -> bytes:
+    """Build a COM_STMT_EXECUTE of strings; without *types* the server must know them from the time before."""
+    null_bitmap = bytes((len(values) + 7) // 8)
+    body = b"\x17" + number.to_bytes(4, "little") + b"\x00\x01\x00\x00\x00" + null_bitmap
+    body += b"\x01" + b"\xfd\x00" * len(values) if types else b"\x00"
+    return body + b"".join(text(value) for value in values)
+
+
+def read_execute(payload: bytes, parameters: int) -> tuple[bool, list[bytes]]:
+    """Return whether a COM_STMT_EXECUTE has types, and its values. Raises Broken."""
+    at = 10 + (parameters + 7) // 8
+    has_types = payload[at] == 1
+    at += 1 + (2 * parameters if has_types else 0)
+    values = []
+    for _ in range(parameters):
+        size = payload[at]
+        values.append(payload[at + 1 : at + 1 + size])
+        at += 1 + size
+    if at != len(payload):
+        raise Broken(f"a COM_STMT_EXECUTE of {len(payload)} bytes where {at} are understood")
+    return has_types, values
+
+
+def rows(
+    found: list[list[bytes]], width: int, status: int, capabilities: int, *, binary: bool = False
+) -> bytes:
+    """Build a result set, of the text protocol or of the binary one."""
+    payloads = [bytes((width,)), *[COLUMN] * width]
+    head = b"\x00" + bytes((width + 9) // 8) if binary else b""
     eof = b"\xfe\x00\x00" + status.to_bytes(2, "little")
     deprecated = capabilities & CLIENT_DEPRECATE_EOF
     if not deprecated:
         payloads.append(eof)
-    payloads += [b"".join(text(value) for value in row) for row in found]
+    payloads += [head + b"".join(text(value) for value in row) for row in found]
     payloads.append(ok_payload(status, b"", b"", capabilities, 0xFE) if deprecated else eof)
     return packets(payloads)
 
@@ -87,6 +128,7 @@ class Result:
     status: int = 0
     rows: list[list[bytes]] = field(default_factory=list)
     is_rows: bool = False
+    prepared: int = 0  # the number of a statement that was prepared
 
 
 class ReplyReader:
@@ -98,6 +140,7 @@ class ReplyReader:
         self.buffer = bytearray()
         self._payloads: list[bytes] = []
         self._wanted = -1  # packets until rows begin; -1: the first packet is due
+        self.form = "text"  # of the reply that is due: "text", "binary" or "prepare"
 
     def next_result(self) -> Result | None:
         """Return the next reply, if it is here whole."""
@@ -131,6 +174,8 @@ class ReplyReader:
         first = payload[0]
         if first == 0xFF:
             return Result(code=int.from_bytes(payload[1:3], "little"), info=payload[9:])
+        if self.form == "prepare":
+            return self._prepared(payload)
         if self._wanted < 0:
             if first == 0:
                 return self._ok(payload)
@@ -142,8 +187,19 @@ class ReplyReader:
             return None
         width = self._payloads[0][0]
         status = int.from_bytes(payload[3:5], "little")
-        found = [_values(row, width) for row in self._payloads[self._wanted : -1]]
+        skip = 1 + (width + 9) // 8 if self.form == "binary" else 0
+        found = [_values(row[skip:], width) for row in self._payloads[self._wanted : -1]]
         return Result(status=status, rows=found, is_rows=True)
+
+    def _prepared(self, payload: bytes) -> Result | None:
+        if self._wanted < 0:
+            if payload[0] or len(payload) != 12:
+                raise Broken(f"{payload!r} in answer to COM_STMT_PREPARE")
+            counts = struct.unpack_from("<HH", payload, 5)
+            self._wanted = 1 + sum(count + (not self._deprecated) for count in counts if count)
+        if len(self._payloads) < self._wanted:
+            return None
+        return Result(prepared=int.from_bytes(self._payloads[0][1:5], "little"))
 
     def _ok(self, payload: bytes) -> Result:
         status = int.from_bytes(payload[3:5], "little")
