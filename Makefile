@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: help venv check format docs unit test soak simulate demo bench clean
+.PHONY: help venv check format docs unit test soak simulate faultlab demo bench clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST)
@@ -58,6 +58,11 @@ soak: $(ENV)  ## the same random programs on the primary and through the router:
 
 simulate: $(ENV)  ## histories from seeds, checked for the promises: make simulate SEEDS=1000 START=0
 	PYTHONPATH=. $(BIN)/python -m tests.simulation.run --seeds $(or $(SEEDS),1000) --start $(or $(START),0)
+
+faultlab: $(ENV)  ## every fault on real servers, for rwrouter and MySQL Router; writes docs/faults.md (root, half an hour)
+	tools/install-packages test
+	docker/make-rootfs >/dev/null
+	PYTHONPATH=. $(BIN)/python -m tests.faults.run $(FAULTS)
 
 demo: $(ENV)  ## real servers, the router, a tour through it; until Ctrl-C, or DEMO_EXIT=1 ends it after the tour
 	tools/install-packages demo

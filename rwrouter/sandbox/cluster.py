@@ -4,7 +4,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
@@ -16,7 +16,7 @@ from rwrouter.sandbox.access import ReplicationSet
 from rwrouter.sandbox.binaries import Binary, SandboxError
 from rwrouter.sandbox.janitor import Janitor
 from rwrouter.sandbox.options import replication_statements
-from rwrouter.sandbox.server import POLL, SandboxServer, free_port
+from rwrouter.sandbox.server import POLL, Place, SandboxServer, free_port
 
 
 class Topology(StrEnum):
@@ -50,6 +50,7 @@ class Sandbox(ReplicationSet[SandboxServer]):
         root: Path | None = None,
         options: Mapping[str, str] | None = None,
         topology: Topology = Topology.REPLICAS,
+        places: Sequence[Place] = (),
         timeout: float = 120.0,
     ) -> Self:
         """Start a primary and *replicas* replicas, and return when they replicate.
@@ -58,15 +59,20 @@ class Sandbox(ReplicationSet[SandboxServer]):
 
         *binary* is the path of a mysqld or mariadbd; without it one is looked for, of *flavor* if given.
         *root* is a root file system to enter by chroot, in which the program lies. *options* are written
-        to every server's option file. Raises SandboxError, after cleaning up.
+        to every server's option file. *places* says where they run, the primary first; without it all listen
+        on 127.0.0.1. Raises SandboxError, after cleaning up.
         """
         if topology is Topology.GROUP:
             if flavor is Flavor.MARIADB:
                 raise SandboxError("MariaDB has no Group Replication: take MySQL, or another topology")
+            if places:
+                raise SandboxError(
+                    "the members of a group speak with each other on 127.0.0.1: leave places out"
+                )
             flavor, options = Flavor.MYSQL, {**group.PLUGIN, **(options or {})}
         sandbox = cls(binaries.find(flavor, binary, root))
         try:
-            sandbox._bring_up(replicas, options or {}, topology, timeout)
+            sandbox._bring_up(replicas, options or {}, topology, places, timeout)
         except BaseException:
             sandbox.close()
             raise
@@ -125,7 +131,12 @@ class Sandbox(ReplicationSet[SandboxServer]):
             time.sleep(POLL)
 
     def _bring_up(
-        self, replicas: int, options: Mapping[str, str], topology: Topology, timeout: float
+        self,
+        replicas: int,
+        options: Mapping[str, str],
+        topology: Topology,
+        places: Sequence[Place],
+        timeout: float,
     ) -> None:
         root = self.binary.root
         inside = Path("/") / self._directory.relative_to(root) if root else self._directory
@@ -149,6 +160,7 @@ class Sandbox(ReplicationSet[SandboxServer]):
                 user="root" if os.geteuid() == 0 else None,
                 options=options,
                 on_process=self._janitor.process,
+                place=places[number] if places else None,
             )
             self.servers.append(server)
             server.launch()
@@ -173,7 +185,8 @@ class Sandbox(ReplicationSet[SandboxServer]):
     def _replicate(self, topology: Topology, deadline: float) -> None:
         for before, replica in zip(self.servers, self.replicas, strict=False):
             source = before if topology is Topology.CHAIN else self.primary
-            replica.run(replication_statements(self.flavor, source.port, self.accounts.replication))
+            account = self.accounts.replication
+            replica.run(replication_statements(self.flavor, source.port, account, source.host))
         for replica in self.replicas:
             self._wait_replicating(replica, deadline)
 

@@ -11,7 +11,6 @@ from pathlib import Path
 from rwrouter.model import Flavor
 
 COMMON = {
-    "bind_address": "127.0.0.1",
     "skip_name_resolve": "ON",
     "log_bin": "binlog",
     "relay_log": "relay",
@@ -87,9 +86,11 @@ def option_file(
     is_replica: bool,
     user: str | None,
     extra: Mapping[str, str],
+    host: str = "127.0.0.1",
 ) -> str:
     """Return the option file of one server whose files lie in *home*, as the server sees it.
 
+    It listens at *host*, and at *port*.
     *user* is whom the server shall run as: named only where root starts it, which servers refuse else.
     *extra* wins over what is set here.
     """
@@ -101,7 +102,8 @@ def option_file(
         "secure_file_priv": str(home / "files"),
         "port": str(port),
         "server_id": str(server_id),
-        "report_host": "127.0.0.1",
+        "bind_address": host,
+        "report_host": host,
         "report_port": str(port),
         **initial_options(flavor),
     }
@@ -147,18 +149,18 @@ def account_statements(flavor: Flavor, accounts: Accounts) -> list[str]:
     return statements
 
 
-def replication_statements(flavor: Flavor, port: int, account: Account) -> list[str]:
-    """Return what makes a server the replica of the one at *port* of this machine, from its first GTID on."""
+def replication_statements(flavor: Flavor, port: int, account: Account, host: str = "127.0.0.1") -> list[str]:
+    """Return what makes a server the replica of the one at *host* and *port*, from its first GTID on."""
     if flavor is Flavor.MYSQL:
         change = (
-            "CHANGE REPLICATION SOURCE TO SOURCE_HOST='127.0.0.1', "
+            f"CHANGE REPLICATION SOURCE TO SOURCE_HOST='{host}', "
             f"SOURCE_PORT={port}, SOURCE_USER='{account.user}', SOURCE_PASSWORD='{account.password}', "
             "SOURCE_AUTO_POSITION=1, GET_SOURCE_PUBLIC_KEY=1, SOURCE_CONNECT_RETRY=1, "
             "SOURCE_RETRY_COUNT=86400, SOURCE_HEARTBEAT_PERIOD=1"
         )
         return [change, "START REPLICA"]
     change = (
-        "CHANGE MASTER TO MASTER_HOST='127.0.0.1', "
+        f"CHANGE MASTER TO MASTER_HOST='{host}', "
         f"MASTER_PORT={port}, MASTER_USER='{account.user}', MASTER_PASSWORD='{account.password}', "
         "MASTER_USE_GTID=slave_pos, MASTER_CONNECT_RETRY=1, MASTER_HEARTBEAT_PERIOD=1"
     )

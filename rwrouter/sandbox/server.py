@@ -6,6 +6,7 @@ import socket as sockets
 import subprocess
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from secrets import randbelow
 
@@ -33,6 +34,18 @@ def free_port() -> int:
                 return port
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a server of a sandbox runs: the address it listens on, and what its command line begins with.
+
+    *enter* is a program that becomes the server (by exec, so that the process id stays), for example
+    `("nsenter", "--net=/run/netns/db1")`: a network namespace of its own, in which *host* is an address.
+    """
+
+    host: str = "127.0.0.1"
+    enter: tuple[str, ...] = ()
+
+
 class SandboxServer(Access):
     """A primary or replica. Made and closed by a Sandbox; tests stop, kill, pause and start it at will."""
 
@@ -48,8 +61,10 @@ class SandboxServer(Access):
         user: str | None,
         options: Mapping[str, str],
         on_process: Callable[[int], None],
+        place: Place | None = None,
     ) -> None:
-        super().__init__(name, binary.flavor, "127.0.0.1", free_port(), accounts)
+        self._place = place or Place()
+        super().__init__(name, binary.flavor, self._place.host, free_port(), accounts)
         self.server_id = server_id
         self._binary = binary
         self._home = home  # as the server sees it
@@ -78,6 +93,11 @@ class SandboxServer(Access):
         """Whether its process is there, paused or not."""
         return self._process is not None and self._process.poll() is None
 
+    @property
+    def data(self) -> Path:
+        """Its data directory, as this process sees it."""
+        return self._binary.outside(self._home / "data")
+
     def log(self) -> str:
         """Return its error log."""
         path = self._binary.outside(self._home / "log")
@@ -99,10 +119,11 @@ class SandboxServer(Access):
                 is_replica=self._is_replica,
                 user=self._user,
                 extra=self._options,
+                host=self.host,
             )
         )
         self._process = subprocess.Popen(
-            self._binary.command(f"--defaults-file={self._home / 'my.cnf'}"),
+            [*self._place.enter, *self._binary.command(f"--defaults-file={self._home / 'my.cnf'}")],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

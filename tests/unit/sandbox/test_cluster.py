@@ -7,6 +7,7 @@ import pytest
 from rwrouter.model import Flavor
 from rwrouter.sandbox.binaries import NoBinary, SandboxError
 from rwrouter.sandbox.cluster import Sandbox, Topology
+from rwrouter.sandbox.server import Place
 
 
 def test_without_a_program_nothing_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -33,3 +34,9 @@ def test_mariadb_has_no_group() -> None:
     """It is said before anything is looked for."""
     with pytest.raises(SandboxError, match="MariaDB has no Group Replication"):
         Sandbox.start(flavor=Flavor.MARIADB, topology=Topology.GROUP)
+
+
+def test_a_group_has_no_places() -> None:
+    """Its members speak with each other on loopback: it is said before anything is started."""
+    with pytest.raises(SandboxError, match="leave places out"):
+        Sandbox.start(topology=Topology.GROUP, places=[Place("192.0.2.7")] * 3)

@@ -80,3 +80,22 @@ def test_replication_goes_by_gtid(flavor: Flavor, words: tuple[str, ...]) -> Non
     text = "; ".join(replication_statements(flavor, 3310, ACCOUNTS.replication))
     for word in (*words, "PORT=3310", "USER='replication'", "PASSWORD='replication-secret'"):
         assert word in text
+    assert "HOST='127.0.0.1'" in text
+    elsewhere = replication_statements(flavor, 3310, ACCOUNTS.replication, "192.0.2.7")
+    assert "HOST='192.0.2.7'" in "; ".join(elsewhere)
+
+
+def test_a_server_can_have_an_address_of_its_own() -> None:
+    """It listens there, and says so to those who list replicas."""
+    text = option_file(
+        Flavor.MYSQL,
+        Path("/x"),
+        server_id=1,
+        port=1,
+        is_replica=False,
+        user=None,
+        extra={},
+        host="192.0.2.7",
+    )
+    options = _options(text)
+    assert options["bind_address"] == options["report_host"] == "192.0.2.7"
