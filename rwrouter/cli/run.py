@@ -27,6 +27,16 @@ def server_option(text: str) -> dict[str, Any]:
     return server
 
 
+def address_option(text: str) -> dict[str, Any]:
+    """Return the settings in one --address-map: SAYS=REACH. Raises click.UsageError."""
+    says, equals, reach = text.partition("=")
+    if not (says and equals and reach):
+        raise click.UsageError(
+            f'--address-map: "{text}": write SAYS=REACH, such as mysql-2:3306=127.0.0.1:33062'
+        )
+    return {"says": says, "reach": reach}
+
+
 def settings_from(
     *,
     config: Path | None,
@@ -35,6 +45,8 @@ def settings_from(
     monitor_user: str | None = None,
     admin: str | None = None,
     workers: str | None = None,
+    discovery: bool | None = None,
+    address_map: tuple[str, ...] = (),
     environ: Mapping[str, str] | None = None,
 ) -> Settings:
     """Return what `rwrouter run` with these options starts with. Raises ConfigError, click.UsageError."""
@@ -52,6 +64,10 @@ def settings_from(
         overrides["admin"] = admin
     if workers is not None:
         overrides["workers"] = workers
+    if discovery is not None:
+        overrides["discovery"] = discovery
+    if address_map:
+        overrides["addresses"] = [address_option(text) for text in address_map]
     return load(config, overrides, environ)
 
 
@@ -75,6 +91,17 @@ def settings_from(
     help="A MySQL server; its role is found out. May be repeated, and end in ,weight=N or ,name=NAME.",
 )
 @click.option(
+    "--discovery/--no-discovery",
+    default=None,
+    help="Use servers that others name and nobody listed. Default: where one --server is given.",
+)
+@click.option(
+    "--address-map",
+    multiple=True,
+    metavar="SAYS=REACH",
+    help="Where a server is reached that others call SAYS (HOST:PORT, HOST or server_uuid). May be repeated.",
+)
+@click.option(
     "--monitor-user",
     metavar="USER",
     help="Account to watch the servers with; its password is taken from RWROUTER_MONITOR_PASSWORD.",
@@ -89,6 +116,8 @@ def run(
     monitor_user: str | None,
     admin: str | None,
     workers: str | None,
+    discovery: bool | None,
+    address_map: tuple[str, ...],
 ) -> None:
     """Start the router. Options win over the file; without a file they are enough.
 
@@ -102,6 +131,8 @@ def run(
             monitor_user=monitor_user,
             admin=admin,
             workers=workers,
+            discovery=discovery,
+            address_map=address_map,
         )
     except InvalidSettings as exc:
         click.echo(str(exc), err=True)

@@ -1,9 +1,9 @@
-"""What each server says of itself and of others: who follows whom, who is in a group with whom."""
+"""What each server says of itself and of others: who follows whom."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from rwrouter.cluster.probes import Channel, Facts, Member, Receiver
+from rwrouter.cluster.probes import Channel, Facts, Member, Receiver, Replica
 from rwrouter.model import Address
 
 
@@ -16,6 +16,8 @@ class Observation:
     facts: Facts
     channels: tuple[Channel, ...] = ()
     members: tuple[Member, ...] = ()  # of its replication group, as it sees it; empty where it may not look
+    replicas: tuple[Replica, ...] = ()  # who has registered with it; empty where it was not asked
+    dumping: tuple[str, ...] = ()  # hosts that fetch its binary log
     is_up: bool = True  # by its health now; the rest is as it was when it last answered
 
     @property
@@ -35,11 +37,12 @@ class Observation:
 
 @dataclass(frozen=True, slots=True)
 class Seat:
-    """A server of the configuration, whether or not it was ever seen."""
+    """A server that is watched, whether or not it was ever seen."""
 
     name: str
     address: Address
     seen: Observation | None = None
+    said: frozenset[Address] = frozenset()  # how other servers call it
 
     def is_source_of(self, channel: Channel) -> bool:
         """Tell whether *channel* fetches from this server: by its identity, else by its address."""
@@ -49,7 +52,8 @@ class Seat:
                 return channel.source_uuid == facts.uuid
             if channel.source_id and facts.server_id:
                 return channel.source_id == facts.server_id
-        return (channel.source_host, channel.source_port) == (self.address.host, self.address.port)
+        source = Address(channel.source_host, channel.source_port)
+        return source == self.address or source in self.said
 
 
 def followed(one: Observation, seats: Iterable[Seat]) -> str | None:
@@ -62,22 +66,3 @@ def followed(one: Observation, seats: Iterable[Seat]) -> str | None:
             if seat.is_source_of(channel):
                 return seat.name
     return None
-
-
-def unlisted(observations: Sequence[Observation]) -> tuple[Address, ...]:
-    """Return the addresses of sources and group members that no server in *observations* stands for."""
-    uuids = {one.facts.uuid for one in observations if one.facts.uuid}
-    ids = {one.facts.server_id for one in observations}
-    listed = {one.address for one in observations}
-    found: dict[Address, None] = {}
-    for one in observations:
-        for channel in one.channels:
-            address = Address(channel.source_host, channel.source_port)
-            known = channel.source_uuid in uuids if channel.source_uuid else channel.source_id in ids
-            if channel.source_host and not known and address not in listed:
-                found[address] = None
-        for member in one.members:
-            address = Address(member.host, member.port)
-            if member.uuid not in uuids and address not in listed:
-                found[address] = None
-    return tuple(found)

@@ -6,12 +6,15 @@ what holds now, and `take_events` what happened. Times are seconds of one clock 
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
 from rwrouter.cluster import group, probes
-from rwrouter.cluster.discovery import Observation, Seat, followed, unlisted
+from rwrouter.cluster.addresses import AddressMap
+from rwrouter.cluster.discovery import Observation, Seat, followed
+from rwrouter.cluster.finder import Finder
+from rwrouter.cluster.finding import Sighting, sightings
 from rwrouter.cluster.gtid import GtidSet
 from rwrouter.cluster.health import Health
 from rwrouter.cluster.lag import Evidence, LagMeter, Positions, is_near
@@ -23,6 +26,7 @@ from rwrouter.model import Address, Flavor, Greeting, Lag, Role, Server, Snapsho
 
 DEFAULT_PORT: Final = 3306
 SLOW_TOPICS: Final = 30.0  # seconds between two looks at what seldom changes: routines, rights, group
+FIND: Final = 5.0  # seconds between two questions to a server, who replicates from it
 RETRY: Final = 0.25  # of the interval: a failed probe of a server that is up is repeated soon
 PATIENCE: Final = (
     5  # times monitor.timeout, for a server that is down: it has a login to do, and caches to fill
@@ -95,6 +99,21 @@ class Watched:
     nudged_at: float | None = None  # when somebody saw a sign of a change that no probe has looked into yet
     decreed: State | None = None  # by a person: draining or disabled
     weight: int | None = None  # by a person
+    found: Sighting | None = None  # how it was found; None for one that is listed
+    is_admitted: bool = True  # else a candidate, see finder.py: probed, and in no snapshot
+    first_failure: str = ""  # of a candidate
+    told: tuple[Sighting, ...] = ()  # of others, by its last answer
+    said: frozenset[Address] = frozenset()  # how others call it
+    is_attached: bool = True  # the listed servers lead to it, by what servers tell
+    named_at: float = 0.0  # when that was so last
+    twin: str = ""  # the name under which it is watched already
+    find_at: float = 0.0  # when it is asked again who replicates from it
+
+    def rename(self, name: str) -> None:
+        """Call it *name*; who keeps it by its name does so anew."""
+        self.name = name
+        if self.seen is not None:
+            self.seen = replace(self.seen, name=name)
 
 
 class Monitor:
@@ -112,6 +131,7 @@ class Monitor:
         self._routines: frozenset[str] = frozenset()
         self._variables: dict[str, tuple[str, ...]] = {}  # version -> settable session variables
         self._events: list[Event] = []
+        self._finder = Finder(self._candidate, self._note)
         self._settings = settings
         self.snapshot = Snapshot()
         self.reconfigure(settings, 0.0)
@@ -119,18 +139,44 @@ class Monitor:
     def reconfigure(self, settings: Settings, now: float) -> None:
         """Take new *settings*: servers that stay keep what is known of them."""
         self._settings = settings
+        self._finder.is_on, self._finder.forget = settings.discovers, settings.monitor.forget
+        self._finder.addresses = AddressMap(settings.addresses)
         watched: dict[str, Watched] = {}
         for server in settings.servers:
             address = address_of(server.address)
             name = server.name or str(address)
             known = self._watched.get(name)
-            if known is None or known.address != address:
+            if known is None or known.address != address or known.found is not None:
                 known = Watched(name, address, server, Health(0, 0), due_at=now)
             known.settings = server
-            known.health.rise, known.health.fall = settings.monitor.rise, settings.monitor.fall
             watched[name] = known
+        if settings.discovers:
+            listed = {one.address for one in watched.values()}
+            for name, one in self._watched.items():
+                if one.found is not None and name not in watched and one.address not in listed:
+                    watched[name] = one
+        for one in watched.values():
+            one.health.rise, one.health.fall = settings.monitor.rise, settings.monitor.fall
         self._watched = watched
+        self._finder.look(watched, now, is_news=True)
         self._refresh(now)
+
+    def _candidate(self, name: str, address: Address, sighting: Sighting) -> Watched:
+        server = ServerSettings(address=str(address), name="found")  # the name is whatever servers say
+        monitor = self._settings.monitor
+        return Watched(
+            name,
+            address,
+            server,
+            Health(monitor.rise, monitor.fall),
+            found=sighting,
+            is_admitted=False,
+        )
+
+    @property
+    def watching(self) -> Collection[str]:
+        """The names of all that are probed, with those that are in no snapshot yet."""
+        return self._watched.keys()
 
     # what to ask -------------------------------------------------------------------------------------------
 
@@ -173,7 +219,7 @@ class Monitor:
     def answer(self, server: str, now: float, result: Answer | Failure) -> None:
         """Take in the outcome of a probe of *server*."""
         one = self._watched.get(server)
-        if one is None:  # no longer configured
+        if one is None:  # no longer watched
             return
         asked, one.asked_at = one.asked_at if one.asked_at is not None else now, None
         interval = self._settings.monitor.interval
@@ -194,7 +240,21 @@ class Monitor:
             one.nudged_at = None
             if isinstance(result, Answer) and server == self._primary:
                 self._confirmed += 1  # if it still is: else the snapshot says so
+        self._find(one, now, answered=isinstance(result, Answer))
         self._refresh(now)
+
+    def _find(self, one: Watched, now: float, *, answered: bool) -> None:
+        """Have the servers found that *one* tells of, after its answer, or the lack of one."""
+        if not one.is_admitted:
+            if answered:
+                self._finder.admit(one, self._watched)
+            elif not one.first_failure:
+                one.first_failure = one.health.why
+            if not one.is_admitted:
+                self._finder.put_off(one, now)
+        told = tuple(sightings(one.seen)) if answered and one.seen is not None else one.told
+        is_news, one.told = told != one.told, told
+        self._finder.look(self._watched, now, is_news=is_news)
 
     def passive_failure(self, server: str, now: float, why: str) -> None:
         """Take *server* out at once, because a worker could not use it; the next good probe ends that."""
@@ -216,6 +276,8 @@ class Monitor:
         Raises KeyError.
         """
         one = self._watched[server]
+        if not one.is_admitted:
+            raise KeyError(server)
         one.decreed, one.weight = state, weight
         self._refresh(now)
 
@@ -233,9 +295,14 @@ class Monitor:
             topics.add(Topic.APPLIER)
         if seen is not None and seen.members:
             topics.add(Topic.GROUP)
+        if self._settings.discovers and one.find_at <= now:
+            one.find_at = now + FIND
+            topics |= {Topic.REPLICAS, Topic.DUMPS}
         topics -= one.refused
         if one.slow_at <= now:
             topics |= {Topic.GROUP, Topic.ROUTINES, Topic.RIGHTS, Topic.APPLIER}
+            if self._settings.discovers:
+                topics |= {Topic.REPLICAS, Topic.DUMPS}
         return frozenset(topics)
 
     def _take(self, one: Watched, now: float, answer: Answer) -> None:
@@ -257,7 +324,12 @@ class Monitor:
         self._take_slow(one, now, answer, facts.flavor)
         one.greeted, one.executed, one.applier = answer.greeted, executed, applier
         one.offset = facts.now - now
-        one.seen = Observation(one.name, one.address, facts, channels, members)
+        replicas, dumping = (before.replicas, before.dumping) if before is not None else ((), ())
+        if Topic.REPLICAS in answer.answers:
+            replicas = probes.read_replicas(_rows(answer, Topic.REPLICAS))
+        if Topic.DUMPS in answer.answers:
+            dumping = probes.read_dumps(_rows(answer, Topic.DUMPS))
+        one.seen = Observation(one.name, one.address, facts, channels, members, replicas, dumping)
         one.answered_at, one.trouble = now, ""
         one.health.on_answer()
 
@@ -272,6 +344,8 @@ class Monitor:
         )
         rights = probes.read_rights(_rows(answer, Topic.RIGHTS))
         missing = set()
+        if Topic.REPLICAS in one.refused and not rights & {"PROCESS"}:
+            missing.add("PROCESS on *.*")  # the lesser of the two rights that tell
         if one.refused & {Topic.APPLIER, Topic.GROUP} and flavor is Flavor.MYSQL:
             missing.add("SELECT on performance_schema.*")
         if flavor is Flavor.MYSQL and not rights & {"SHOW_ROUTINE", "SELECT"}:
@@ -302,15 +376,17 @@ class Monitor:
         for name in (self._primary, self._last_primary):
             if name is not None and name in self._watched and self._watched[name].greeted is not None:
                 return self._watched[name]
-        return next((one for one in self._watched.values() if one.greeted is not None), None)
+        return next((o for o in self._watched.values() if o.greeted is not None and o.is_admitted), None)
 
     def _refresh(self, now: float) -> None:
         seats = []
-        for one in self._watched.values():
+        admitted = [one for one in self._watched.values() if one.is_admitted]
+        for one in admitted:
             is_up = one.health.is_up and one.decreed is not State.DISABLED
             if one.seen is not None and one.seen.is_up is not is_up:
                 one.seen = replace(one.seen, is_up=is_up)
-            seats.append(Seat(one.name, one.address, one.seen))
+            if not one.twin and (one.found is None or one.is_attached or one.name == self._primary):
+                seats.append(Seat(one.name, one.address, one.seen, one.said))
         election = elect(self._primary or self._last_primary, seats)
         if election.primary != self._primary:
             self._primary = election.primary
@@ -322,7 +398,7 @@ class Monitor:
             if one.answered_at == now:
                 self._primary_seen = now
                 self._positions.note(now, one.executed)
-        servers = tuple(self._server(one, now, seats) for one in self._watched.values())
+        servers = tuple(self._server(one, now, seats) for one in admitted)
         self._publish(servers, election)
 
     def _source_lost(self) -> float | None:
@@ -362,7 +438,7 @@ class Monitor:
     def _role(self, one: Watched, seats: Sequence[Seat]) -> Role:
         if one.name == self._primary:
             return Role.PRIMARY
-        if one.seen is None:
+        if one.seen is None or one.twin:
             return Role.UNKNOWN
         if one.seen.facts.is_read_only or one.seen.member or followed(one.seen, seats):
             return Role.REPLICA
@@ -384,6 +460,8 @@ class Monitor:
 
     def _state(self, one: Watched, role: Role) -> tuple[State, str]:
         reads = self._settings.reads
+        if one.twin:
+            return State.DOWN, f"is the same server as {one.twin}, at another address: list it once"
         if one.decreed is not None:
             return one.decreed, f"{one.decreed} by a person"
         if not one.health.is_up:
@@ -454,11 +532,14 @@ class Monitor:
 
     def _alarms(self, election: Election) -> tuple[str, ...]:
         alarms = list(election.alarms)
-        alarms += [f"{one.name} {one.trouble}" for one in self._watched.values() if one.trouble]
-        seen = [one.seen for one in self._watched.values() if one.seen is not None]
-        if len(seen) == len(self._watched) and (others := unlisted(seen)):
-            alarms.append(f"not among the configured servers: {', '.join(map(str, others))}")
-        missing = {right for one in self._watched.values() for right in one.missing}
+        admitted = [one for one in self._watched.values() if one.is_admitted]
+        alarms += [f"{one.name} {one.trouble}" for one in admitted if one.trouble]
+        alarms += [
+            f"{one.name} is the same server as {one.twin}: list it once" for one in admitted if one.twin
+        ]
+        if all(one.seen is not None for one in admitted):
+            alarms += self._finder.alarms(self._watched)
+        missing = {right for one in admitted for right in one.missing}
         alarms += [
             f"the monitor's account lacks {right}, to tell {_WORTH[right]}" for right in sorted(missing)
         ]
@@ -485,7 +566,9 @@ class Monitor:
 
     def _has_looked(self) -> bool:
         """Whether each server was asked once, or none will be: before that, nothing is amiss yet."""
-        return not self._settings.monitor.user or all(one.health.is_asked for one in self._watched.values())
+        return not self._settings.monitor.user or all(
+            one.health.is_asked for one in self._watched.values() if one.is_admitted
+        )
 
     def _note_server(self, before: Server | None, server: Server) -> None:
         one = self._watched[server.name]
@@ -509,6 +592,7 @@ class Monitor:
 
 _WORTH: Final[Mapping[str, str]] = {
     "SELECT on performance_schema.*": "lag in milliseconds, and the members of Group Replication",
+    "PROCESS on *.*": "which replicas there are that nobody listed (or set discovery = false)",
     "SHOW_ROUTINE on *.*": "which stored functions only read: their calls go to the primary",
     "SELECT on mysql.proc": "which stored functions only read: their calls go to the primary",
 }

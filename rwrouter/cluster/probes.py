@@ -28,6 +28,8 @@ class Topic(StrEnum):
     REPLICATION = "replication"  # its sources, and whether receiver and applier run
     APPLIER = "applier"  # MySQL: commit times of what is being applied
     GROUP = "group"  # MySQL: the members of Group Replication
+    REPLICAS = "replicas"  # who has registered as its replica, and where that listens
+    DUMPS = "dumps"  # the hosts of those that fetch its binary log
     ROUTINES = "routines"  # stored functions that only read
     RIGHTS = "rights"  # what the monitor's account may do everywhere
 
@@ -89,12 +91,12 @@ _FACTS: Final = {
     Flavor.MYSQL: (
         "SELECT @@version AS version, @@global.server_uuid AS uuid, @@global.server_id AS server_id, "
         "@@global.read_only AS read_only, @@global.gtid_executed AS executed, "
-        "UNIX_TIMESTAMP(NOW(6)) AS now"
+        "@@hostname AS hostname, @@port AS port, UNIX_TIMESTAMP(NOW(6)) AS now"
     ),
     Flavor.MARIADB: (
         "SELECT @@version AS version, '' AS uuid, @@global.server_id AS server_id, "
         "@@global.read_only AS read_only, @@global.gtid_current_pos AS executed, "
-        "UNIX_TIMESTAMP(NOW(6)) AS now"
+        "@@hostname AS hostname, @@port AS port, UNIX_TIMESTAMP(NOW(6)) AS now"
     ),
 }
 _APPLIER: Final = (
@@ -111,6 +113,7 @@ _GROUP: Final = (
     "SELECT MEMBER_ID AS uuid, MEMBER_HOST AS host, MEMBER_PORT AS port, MEMBER_STATE AS state, "
     "MEMBER_ROLE AS role FROM performance_schema.replication_group_members WHERE MEMBER_ID <> ''"
 )
+_DUMPS: Final = "SELECT DISTINCT HOST AS host FROM {} WHERE COMMAND LIKE 'Binlog Dump%'"
 _ROUTINES: Final = (
     "SELECT ROUTINE_SCHEMA AS home, ROUTINE_NAME AS name, SQL_DATA_ACCESS AS access "
     "FROM information_schema.ROUTINES WHERE ROUTINE_TYPE = 'FUNCTION' "
@@ -144,6 +147,8 @@ def questions(version: str, topics: Iterable[Topic]) -> tuple[Question, ...]:
     flavor = flavor_of(version)
     sql: dict[Topic, str] = {
         Topic.FACTS: _FACTS[flavor],
+        Topic.REPLICAS: "SHOW SLAVE HOSTS",
+        Topic.DUMPS: _DUMPS.format("information_schema.PROCESSLIST"),
         Topic.ROUTINES: _ROUTINES,
         Topic.RIGHTS: _RIGHTS,
     }
@@ -153,6 +158,11 @@ def questions(version: str, topics: Iterable[Topic]) -> tuple[Question, ...]:
         word = "REPLICA" if number_of(version) >= (8, 0, 22) else "SLAVE"
         sql[Topic.REPLICATION] = f"SHOW {word} STATUS"
         sql |= {Topic.APPLIER: _APPLIER, Topic.GROUP: _GROUP}
+        if number_of(version) >= (8, 0, 22):
+            sql |= {
+                Topic.REPLICAS: "SHOW REPLICAS",
+                Topic.DUMPS: _DUMPS.format("performance_schema.processlist"),
+            }
     wanted = set(topics)
     return tuple(Question(topic, sql[topic]) for topic in Topic if topic in wanted and topic in sql)
 
@@ -168,6 +178,8 @@ class Facts:
     is_read_only: bool
     executed: str  # as text; "" without GTIDs
     now: float  # its clock, in seconds since 1970
+    hostname: str = ""
+    port: int = 0
 
 
 def read_facts(rows: Sequence[Row], greeted: Greeted) -> Facts:
@@ -182,6 +194,8 @@ def read_facts(rows: Sequence[Row], greeted: Greeted) -> Facts:
             is_read_only=bool(_int(row["read_only"])),
             executed="".join(str(row["executed"] or "").split()),
             now=_float(row["now"]),
+            hostname=str(row.get("hostname") or ""),
+            port=_int(row.get("port") or 0),
         )
     except (IndexError, KeyError) as exc:
         raise ValueError(f"an answer that no MySQL server gives: {exc!r} is missing") from exc
@@ -302,6 +316,38 @@ def read_group(rows: Sequence[Row]) -> tuple[Member, ...]:
         )
     except KeyError as exc:
         raise ValueError(f"a group without {exc}") from exc
+
+
+@dataclass(frozen=True, slots=True)
+class Replica:
+    """One that has registered with its source, by what it reports of itself."""
+
+    host: str  # "" without report_host
+    port: int
+    uuid: str  # "" on MariaDB
+    server_id: int
+
+
+def read_replicas(rows: Sequence[Row]) -> tuple[Replica, ...]:
+    """Read the answer to REPLICAS, in any of its dialects. Raises ValueError."""
+    try:
+        return tuple(
+            Replica(
+                host=str(row["host"] or ""),
+                port=_int(row["port"]),
+                uuid=str(row.get("replica_uuid") or row.get("slave_uuid") or ""),
+                server_id=_int(row["server_id"]),
+            )
+            for row in ({name.lower(): value for name, value in row.items()} for row in rows)
+        )
+    except KeyError as exc:
+        raise ValueError(f"a list of replicas without {exc}") from exc
+
+
+def read_dumps(rows: Sequence[Row]) -> tuple[str, ...]:
+    """Read the answer to DUMPS: hosts, without the ports from which they come."""
+    hosts = (str(row["host"] or "").rpartition(":")[0] or str(row["host"] or "") for row in rows)
+    return tuple(dict.fromkeys(host for host in hosts if host))
 
 
 def read_routines(rows: Sequence[Row]) -> frozenset[str]:

@@ -21,6 +21,7 @@ def findings(settings: Settings, environ: Mapping[str, str]) -> Iterator[Finding
     """Yield what is wrong with *settings* as a whole, in the order of the file's reference."""
     yield from _listeners(settings)
     yield from _servers(settings)
+    yield from _addresses(settings)
     yield from _monitor(settings)
     yield from _tls(settings)
     yield from _users(settings, environ)
@@ -88,6 +89,14 @@ def _servers(settings: Settings) -> Iterator[Finding]:
                     break
         addresses.setdefault(address, server.name)
         names.add(server.name)
+
+
+def _addresses(settings: Settings) -> Iterator[Finding]:
+    said: set[str] = set()
+    for index, entry in enumerate(settings.addresses):
+        if entry.says.lower() in said:
+            yield ("addresses", index, "says"), f'"{entry.says}" is given twice: keep one of them'
+        said.add(entry.says.lower())
 
 
 def _is_itself(host: str, port: int, server_port: int) -> bool:

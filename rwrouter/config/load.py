@@ -25,6 +25,8 @@ OPTIONS: Final[Mapping[Path, str]] = {  # settings that `rwrouter run` has an op
     ("monitor", "user"): "--monitor-user",
     ("admin",): "--admin",
     ("workers",): "--workers",
+    ("discovery",): "--discovery",
+    ("addresses",): "--address-map",
 }
 
 _PLACE: Final = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")

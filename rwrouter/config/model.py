@@ -17,6 +17,12 @@ def _server(text: str) -> str:
     return text
 
 
+def _said(text: str) -> str:
+    if not UUID.fullmatch(text):
+        parse_server(text)
+    return text
+
+
 def _listener(text: str) -> str:
     parse_listener(text)
     return text
@@ -46,6 +52,7 @@ def _name(text: str) -> str:
 
 
 MAX_WORKERS: Final = 1024
+UUID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 NAME: Final = re.compile(r"[\w\[][\w.:\[\]-]{0,63}")  # an address is a name too
 
 # Strict: true is no number, and "5" is no number either, where a unit is not allowed.
@@ -98,6 +105,15 @@ class ServerSettings(Section):
         return values
 
 
+class AddressSettings(Section):
+    """Where the router reaches a server that others call by an address of their own: containers, NAT."""
+
+    says: Annotated[str, AfterValidator(_said)] = Field(
+        description="what servers say: HOST:PORT, HOST (any port) or a server_uuid"
+    )
+    reach: ServerAddress = Field(description="HOST:PORT to connect to instead; without a port, the one said")
+
+
 class MonitorSettings(Section):
     """How the router looks at the servers."""
 
@@ -113,6 +129,11 @@ class MonitorSettings(Section):
     )
     rise: Count = Field(default=1, ge=1, description="good probes in a row before a server comes back")
     fall: Count = Field(default=2, ge=1, description="failed probes in a row before a server is taken out")
+    forget: Duration = Field(
+        default=300.0,
+        gt=0,
+        description="a found server that no other one names any more is dropped after this",
+    )
 
 
 class ReadSettings(Section):
@@ -220,6 +241,13 @@ class Settings(Section):
     workers: Workers = Field(default="auto", description="processes; auto is one per core")
     zone: str = Field(default="", description="where this router stands")
     servers: tuple[ServerSettings, ...] = Field(default=(), description="at least one; roles are discovered")
+    discovery: Annotated[bool, Strict()] | None = Field(
+        default=None,
+        description="use servers that others name and nobody listed; if not given: where one server is listed",
+    )
+    addresses: tuple[AddressSettings, ...] = Field(
+        default=(), description="for servers that the router reaches elsewhere than they say"
+    )
     monitor: MonitorSettings = MonitorSettings()
     reads: ReadSettings = ReadSettings()
     client_tls: ClientTlsSettings = ClientTlsSettings()
@@ -227,3 +255,8 @@ class Settings(Section):
     users: tuple[UserSettings, ...] = Field(default=(), description="users that the router checks itself")
     limits: Limits = Limits()
     log: LogSettings = LogSettings()
+
+    @property
+    def discovers(self) -> bool:
+        """Whether servers are used that nobody listed. Who lists several has said which; who gives one, has not."""
+        return len(self.servers) == 1 if self.discovery is None else self.discovery

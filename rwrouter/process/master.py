@@ -32,6 +32,7 @@ from rwrouter.process import logs
 from rwrouter.process.channel import Channel, Drain, Kill, Nudge, Ready, Topology
 from rwrouter.process.listeners import bind, name_of
 from rwrouter.process.monitoring import Monitoring
+from rwrouter.process.rows import Rows
 from rwrouter.process.scoreboard import Scoreboard
 from rwrouter.process.worker import Start
 from rwrouter.protocol.auth import RsaKey
@@ -44,6 +45,9 @@ FIRST_LOOK_SECONDS: Final = 3.0
 RESPAWN_SECONDS: Final = 1.0
 """A worker that died sooner than this after its start is replaced only after such a pause."""
 
+
+ROWS: Final = 128
+"""Servers that are counted for, at least: more than are listed may be found."""
 
 STOP_SECONDS: Final = 2.0
 """How long the monitor may take to end: its threads may be waiting for a server that hangs."""
@@ -69,7 +73,8 @@ class Master:
         self.started = time.monotonic()
         count = settings.workers
         self.count = (os.cpu_count() or 1) if count == "auto" else count
-        self.scoreboard = Scoreboard.create(self.count)
+        self.scoreboard = Scoreboard.create(self.count, max(ROWS, 2 * len(settings.servers)))
+        self._rows = Rows(self.scoreboard.servers_max)
         self.indexes: dict[str, int] = {}
         self._workers = [WorkerProcess(index) for index in range(self.count)]
         self._rsa = RsaKey.generate()
@@ -119,8 +124,7 @@ class Master:
 
     def _on_snapshot(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
-        for server in snapshot.servers:
-            self.indexes.setdefault(server.name, len(self.indexes))
+        self.indexes = self._rows.assign([server.name for server in snapshot.servers])
         if snapshot.primary is not None:
             self._seen.set()
         for worker in self._workers:

@@ -23,7 +23,7 @@ from rwrouter.cluster import probes
 from rwrouter.cluster.monitor import Monitor, Probe
 from rwrouter.cluster.probes import Answer, Failure, Greeted, Refusal, Row, Trial
 from rwrouter.config.model import ServerTlsSettings, Settings, TlsMode
-from rwrouter.model import Snapshot, State
+from rwrouter.model import Address, Snapshot, State
 
 if TYPE_CHECKING:
     from pymysql.connections import Connection
@@ -119,6 +119,8 @@ class Monitoring:
         task.add_done_callback(self._tasks.discard)
 
     def _flush(self) -> None:
+        for name in self._carriers.keys() - self._monitor.watching:
+            self._carriers.pop(name).close()
         for event in self._monitor.take_events():
             logger.log(_LEVELS[event.level], "%s", event)
         snapshot = self._monitor.snapshot
@@ -207,6 +209,7 @@ class Link:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._connection: Connection[DictCursor] | None = None
+        self._address: Address | None = None  # where it is connected to
 
     def ask(self, probe: Probe) -> Answer | Failure:
         """Ask the questions of *probe*. A failure is an answer, not an exception.
@@ -269,7 +272,10 @@ class Link:
         return Answer(greeted, answers)
 
     def _connected(self, probe: Probe) -> "Connection[DictCursor]":
+        if probe.address != self._address:
+            self.close()
         if self._connection is None:
+            self._address = probe.address
             account = self._settings.monitor
             self._connection = pymysql.connect(
                 host=probe.address.host,

@@ -4,8 +4,8 @@
     then per worker one slot: the worker's counters, then servers_max times a server's counters
 
 Every word is an unsigned 64-bit number in the machine's order, aligned to 8 bytes, so that a reader sees an
-old or a new number and never half of one. Which server has which index is decided by the master, which only
-ever appends to its list; workers are told with the topology.
+old or a new number and never half of one. Which server has which index is decided by the master (rows.py);
+workers are told with the topology.
 """
 
 import mmap

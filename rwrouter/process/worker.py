@@ -119,13 +119,21 @@ class Worker:
 
     def _on_message(self, message: Any) -> None:
         if isinstance(message, Topology):
-            self._indexes = message.indexes
+            self._take_rows(message.indexes)
             self.gateway.update(message.snapshot)
         elif isinstance(message, Drain):
             self._drain_timeout = message.timeout
             self._stopping.set()
         elif isinstance(message, Kill):
             self.gateway.kill(message.number, message.account, query_only=message.query_only)
+
+    def _take_rows(self, indexes: dict[str, int]) -> None:
+        """A row that was another server's before starts from nothing."""
+        before, self._indexes = self._indexes, indexes
+        owners = {row: name for name, row in before.items()}
+        for name, row in indexes.items():
+            if owners.get(row, name) != name:
+                self._before[1][row] = ServerCounters()
 
     def _on_orphaned(self) -> None:
         if not self._stopping.is_set():

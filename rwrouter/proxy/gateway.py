@@ -197,7 +197,7 @@ class Gateway:
 
     def totals_by_server(self, indexes: Mapping[str, int]) -> list[ServerCounters]:
         """Return what this worker has counted of each server, in the order of the scoreboard's rows."""
-        rows = [ServerCounters() for _ in indexes]
+        rows = [ServerCounters() for _ in range(max(indexes.values(), default=-1) + 1)]
         for name, endpoint in self.routes.endpoints.items():
             if name in indexes:
                 rows[indexes[name]] = endpoint.counters

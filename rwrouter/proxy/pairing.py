@@ -486,10 +486,16 @@ def after_command(client: "ClientConnection", backend: BackendConnection) -> Non
 
 
 def leave_dead_servers(client: "ClientConnection") -> None:
-    """Hang up on servers that the monitor has found dead: what runs there is run elsewhere, or fails now."""
+    """Hang up on servers that the monitor has found dead: what runs there is run elsewhere, or fails now.
+
+    One that is not among the servers any more, but lives, is left when nothing of the session is there.
+    """
     for endpoint, backend in tuple(client.backends.items()):
         if endpoint.server.state is State.DOWN:
             backend.abort(f"it is down: {endpoint.server.reason}")
+        elif endpoint.is_gone and client.is_idle and client.home is not backend and client.session.free:
+            del client.backends[endpoint]
+            backend.close()
 
 
 # -- commands and statements for the router itself

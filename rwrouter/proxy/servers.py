@@ -3,6 +3,7 @@
 import logging
 import random
 from collections.abc import Callable
+from dataclasses import replace
 
 from rwrouter.config.model import Settings
 from rwrouter.counters import ServerCounters
@@ -26,12 +27,13 @@ class Endpoint:
     *tell* is who wants to know of each change of *outstanding*.
     """
 
-    __slots__ = ("counters", "latency", "outstanding", "server", "shunned_until", "tell")
+    __slots__ = ("counters", "is_gone", "latency", "outstanding", "server", "shunned_until", "tell")
 
     def __init__(self, server: Server) -> None:
         self.server = server
         self.counters = ServerCounters()
         self.shunned_until = 0.0
+        self.is_gone = False  # not among the servers any more: sessions leave it when they can
         self.outstanding = 0
         self.latency = Latency()
         self.tell: Callable[[Endpoint, int], None] | None = None
@@ -42,6 +44,7 @@ class Endpoint:
     def update(self, server: Server) -> None:
         """Take what the monitor has seen last."""
         self.server = server
+        self.is_gone = False
 
 
 class Routes:
@@ -86,7 +89,19 @@ class Routes:
         names = {server.name for server in snapshot.servers}
         for name in [name for name in self.endpoints if name not in names]:
             gone = self.endpoints[name]
-            gone.update(Server(name, gone.server.address, reason="not configured any more"))
+            if gone.counters.connections == 0:
+                del self.endpoints[name]
+                continue
+            is_down = gone.server.state is State.DOWN  # else what runs there ends well
+            gone.update(
+                replace(
+                    gone.server,
+                    role=Role.UNKNOWN,
+                    state=State.DOWN if is_down else State.DRAINING,
+                    reason="not among the servers any more",
+                )
+            )
+            gone.is_gone = True
         self.primary = self.endpoints[snapshot.primary] if snapshot.primary is not None else None
         self.writable = self.primary
         if self.primary is not None:

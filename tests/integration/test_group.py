@@ -37,6 +37,14 @@ def test_the_groups_members_and_their_roles_are_found(group: Sandbox) -> None:
         assert why == {"is the primary", "commit timestamps"}
 
 
+def test_the_whole_group_is_found_from_one_member(group: Sandbox) -> None:
+    """By its view: no further right is needed."""
+    secondary = next(server for server in group.servers if server.name != primary_of(group))
+    with Watch(group, servers=[secondary]) as watch:
+        watch.until(lambda seen: [server.state for server in seen.servers] == [State.UP] * 3)
+        assert watch.snapshot.primary == group.server(primary_of(group)).address
+
+
 def test_a_new_primary_is_followed_when_the_group_changes_it(group: Sandbox) -> None:
     """A switchover within the group is seen, and the old primary is a replica."""
     before = primary_of(group)

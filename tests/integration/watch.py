@@ -25,15 +25,18 @@ class Watch:
         sandbox: Sandbox,
         account: Account | None = None,
         max_lag: float = 10.0,
-        servers: Sequence[SandboxServer] | None = None,
+        servers: Sequence[SandboxServer | ServerSettings] | None = None,
         monitor: Mapping[str, Any] | None = None,
         **settings: Any,
     ) -> None:
         """*servers* are those that are configured, by default all; *monitor* are settings of that table."""
         account = account or sandbox.monitor
-        listed = sandbox.servers if servers is None else servers
+        listed = [
+            one if isinstance(one, ServerSettings) else ServerSettings(address=one.address, name=one.name)
+            for one in (sandbox.servers if servers is None else servers)
+        ]
         self.settings = Settings(
-            servers=tuple(ServerSettings(address=one.address, name=one.name) for one in listed),
+            servers=tuple(listed),
             monitor=MonitorSettings.model_validate(
                 {
                     "user": account.user,

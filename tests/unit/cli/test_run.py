@@ -46,6 +46,8 @@ def test_a_server_may_have_weight_and_name() -> None:
             1,
             "/nowhere.toml: can't be read: No such file or directory",
         ),
+        ([*NEEDED, "--address-map", "db1"], 2, '--address-map: "db1": write SAYS=REACH, such as'),
+        ([*NEEDED, "--address-map", "db1=:9"], 1, '--address-map: ":9" has no host'),
         (["--config"], 2, "Option '--config' requires an argument"),
     ],
 )
@@ -66,6 +68,8 @@ def test_options_become_settings(tmp_path: Path) -> None:
         monitor_user="m",
         admin="127.0.0.1:0",
         workers="2",
+        discovery=False,
+        address_map=("mysql-2=127.0.0.1:33062",),
         environ={"RWROUTER_MONITOR_PASSWORD": "s"},
     )
     assert settings.listen == ("127.0.0.1:0", "unix:/tmp/x")
@@ -74,6 +78,8 @@ def test_options_become_settings(tmp_path: Path) -> None:
         ("db2:3306", 0),
     ]
     assert (settings.workers, settings.admin, settings.reads.max_lag) == (2, "127.0.0.1:0", 2.0)
+    assert settings.discovery is False
+    assert [(entry.says, entry.reach) for entry in settings.addresses] == [("mysql-2", "127.0.0.1:33062")]
     assert (settings.monitor.user, settings.monitor.password.get_secret_value()) == ("m", "s")
 
 

@@ -1,10 +1,10 @@
-"""Who follows whom, and who is missing from the configuration."""
+"""Who follows whom."""
 
 from dataclasses import replace
 
 import pytest
 
-from rwrouter.cluster.discovery import Observation, Seat, followed, unlisted
+from rwrouter.cluster.discovery import Observation, Seat, followed
 from rwrouter.cluster.probes import Channel, Facts, Member, Receiver
 from rwrouter.model import Address, Flavor
 
@@ -21,6 +21,12 @@ TWO = Observation("db2", Address("db2", 3306), replace(FACTS, uuid="u2", server_
         ("another uuid", Seat("db1", ONE.address, ONE), replace(CHANNEL, source_uuid="u9"), False),
         ("MariaDB by server id", Seat("db1", ONE.address, ONE), replace(CHANNEL, source_uuid=""), True),
         ("never seen: by address", Seat("db1", Address("10.0.0.1", 3306)), CHANNEL, True),
+        (
+            "never seen: by the address that others call it",
+            Seat("db1", Address("127.0.0.1", 33061), said=frozenset({Address("10.0.0.1", 3306)})),
+            CHANNEL,
+            True,
+        ),
         ("never seen, elsewhere", Seat("db1", Address("10.0.0.1", 3307)), CHANNEL, False),
         (
             "stopped by hand",
@@ -40,17 +46,6 @@ def test_followed(case: str, seat: Seat, channel: Channel, is_followed: bool) ->
     """A server follows the one that its channel fetches from, until both threads are stopped."""
     two = replace(TWO, channels=(channel,))
     assert followed(two, [seat, Seat("db2", TWO.address, two)]) == ("db1" if is_followed else None), case
-
-
-def test_unlisted_servers_are_named() -> None:
-    """Sources and group members that the configuration does not name are found, each once."""
-    elsewhere = replace(CHANNEL, source_host="10.0.0.9", source_uuid="u9", source_id=9)
-    members = (
-        Member("u1", "db1", 3306, "ONLINE", is_primary=True),
-        Member("u8", "db8", 3306, "ONLINE", is_primary=False),
-    )
-    seen = [replace(ONE, members=members), replace(TWO, channels=(CHANNEL, elsewhere, elsewhere))]
-    assert unlisted(seen) == (Address("db8", 3306), Address("10.0.0.9", 3306))
 
 
 def test_a_member_knows_itself() -> None:

@@ -40,6 +40,8 @@ class FakeServer:
     failure: Failure | None = None
     version: str = "9.7.4"
     rights: tuple[str, ...] = ("SHOW_ROUTINE",)
+    replicas: list[Row] | Refusal = field(default_factory=list)  # as SHOW REPLICAS tells
+    dumping: tuple[str, ...] = ()
 
     def answer(self, topics: frozenset[Topic], now: float) -> Answer | Failure:
         """Answer *topics* as a real server would."""
@@ -53,6 +55,7 @@ class FakeServer:
         facts: dict[str, object] = {
             "version": self.version, "uuid": f"u{self.number}", "server_id": self.number,
             "read_only": int(self.read_only), "executed": f"{A}:1-{self.executed}", "now": now,
+            "hostname": f"host{self.number}", "port": 3306,
         }  # fmt: skip
         routine: Row = {"home": "shop", "name": "Price", "access": "NO SQL"}
         rows: dict[Topic, list[Row] | Refusal] = {
@@ -61,6 +64,8 @@ class FakeServer:
             Topic.APPLIER: DENIED,
             Topic.GROUP: DENIED,
             Topic.ROUTINES: [routine],
+            Topic.REPLICAS: self.replicas,
+            Topic.DUMPS: [{"host": f"{host}:40000"} for host in self.dumping],
             Topic.RIGHTS: [{"name": right} for right in self.rights],
         }
         return Answer(Greeted(self.version, 3758096383, 255), {topic: rows[topic] for topic in topics})
@@ -300,7 +305,8 @@ def test_rights_that_are_missing_are_asked_for_again_only_seldom() -> None:
     for name in world.servers:
         world.monitor.answer(name, world.now, world.servers[name].answer(NEEDED, world.now))
     world.now += 30.0
-    assert {probe.topics for probe in world.monitor.due(world.now)} == {frozenset(Topic)}
+    everything = frozenset(Topic) - {Topic.REPLICAS, Topic.DUMPS}  # for discovery: these are all listed
+    assert {probe.topics for probe in world.monitor.due(world.now)} == {everything}
 
 
 @pytest.mark.parametrize(

@@ -18,8 +18,10 @@ from rwrouter.cluster.probes import (
     questions,
     read_applier,
     read_channels,
+    read_dumps,
     read_facts,
     read_group,
+    read_replicas,
     read_rights,
     read_routines,
 )
@@ -71,7 +73,7 @@ def test_a_plain_round_is_two_questions(version: str, status: str) -> None:
 def test_mariadb_is_not_asked_what_it_does_not_know() -> None:
     """Commit times and groups are tables of MySQL's."""
     asked = {question.topic for question in questions("10.11.1-MariaDB", Topic)}
-    assert asked == {Topic.FACTS, Topic.REPLICATION, Topic.ROUTINES, Topic.RIGHTS}
+    assert asked == set(Topic) - {Topic.APPLIER, Topic.GROUP}
     assert {question.topic for question in questions("9.7.4", Topic)} == set(Topic)
 
 
@@ -194,3 +196,32 @@ def test_trial_of_variables() -> None:
         trial.tell(name, code)
     assert trial.settable == ["sql_mode", "binlog_format"]
     assert trial.sql("sql_mode") == "SET SESSION `sql_mode` = @@SESSION.`sql_mode`"
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"Server_Id": 2, "Host": "db2", "Port": 3306, "Source_Id": 1, "Replica_UUID": "u2"},
+        {"Server_id": 2, "Host": "db2", "Port": 3306, "Master_id": 1, "Slave_UUID": "u2"},
+        {"Server_id": 2, "Host": "db2", "Port": "3306", "Master_id": 1},
+    ],
+)
+def test_replicas_are_read_in_each_dialect(row: Mapping[str, object]) -> None:
+    """SHOW REPLICAS, SHOW SLAVE HOSTS, and that of MariaDB, which has no uuid."""
+    (replica,) = read_replicas([row])
+    assert (replica.host, replica.port, replica.server_id) == ("db2", 3306, 2)
+    assert replica.uuid == ("u2" if len(row) == 5 else "")
+    with pytest.raises(ValueError, match="port"):
+        read_replicas([{"Server_id": 2, "Host": "db2"}])
+
+
+def test_dump_threads_are_read_by_their_hosts() -> None:
+    """Each host once, without the port it comes from; skip_name_resolve leaves it out (seen on 9.7.4)."""
+    rows: list[Mapping[str, object]] = [
+        {"host": "10.0.0.2:51000"},
+        {"host": "10.0.0.2:51001"},
+        {"host": "db2"},
+        {"host": None},
+    ]
+    assert read_dumps(rows[:2]) == ("10.0.0.2",)
+    assert read_dumps(rows[2:]) == ("db2",)

@@ -16,3 +16,16 @@ def test_unknown_keys_are_errors() -> None:
     """A misspelt key is never ignored."""
     with pytest.raises(ValidationError):
         Settings.model_validate({"reeds": {}})
+
+
+@pytest.mark.parametrize(
+    ("given", "servers", "expected"),
+    [(None, 1, True), (None, 2, False), (None, 0, False), (True, 3, True), (False, 1, False)],
+)
+def test_who_lists_one_server_has_the_others_found(
+    servers: int, *, given: bool | None, expected: bool
+) -> None:
+    """Who lists several has said which; both can be said otherwise."""
+    listed = [{"address": f"db{number}"} for number in range(servers)]
+    values = {"servers": listed} if given is None else {"servers": listed, "discovery": given}
+    assert Settings.model_validate(values).discovers is expected

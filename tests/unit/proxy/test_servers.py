@@ -57,12 +57,28 @@ def test_a_shunned_server_is_left_alone() -> None:
 
 
 def test_servers_that_are_gone_take_no_work() -> None:
-    """A server that is not configured any more is down for sessions that still know it."""
-    made = routes(PRIMARY, server("db2"))
-    gone = made.endpoints["db2"]
+    """What runs there ends well; it is kept while a connection is open, and forgotten then."""
+    made = routes(PRIMARY, server("db2"), server("db3", state=State.DOWN))
+    gone, dead = made.endpoints["db2"], made.endpoints["db3"]
+    gone.counters.connections = dead.counters.connections = 1
     made.update(Snapshot(2, (PRIMARY,), "db1", None, ""))
-    assert gone.server.state is State.DOWN
+    assert gone.is_gone
+    assert gone.server.state is State.DRAINING
+    assert dead.server.state is State.DOWN
     assert readers(made) == {"db1": 1}
+    gone.counters.connections = 0
+    made.update(Snapshot(3, (PRIMARY,), "db1", None, ""))
+    assert list(made.endpoints) == ["db1", "db3"]
+
+
+def test_a_server_that_comes_back_is_used_again() -> None:
+    """While a session still holds a connection to it, or after."""
+    made = routes(PRIMARY, server("db2"))
+    made.endpoints["db2"].counters.connections = 1
+    made.update(Snapshot(2, (PRIMARY,), "db1", None, ""))
+    made.update(Snapshot(3, (PRIMARY, server("db2")), "db1", None, ""))
+    assert not made.endpoints["db2"].is_gone
+    assert readers(made) == {"db2": 100, "db1": 1}
 
 
 def test_an_unchanged_topology_keeps_the_turns() -> None:
