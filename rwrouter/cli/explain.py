@@ -59,7 +59,9 @@ def describe(plan: Plan) -> dict[str, Any]:
         "reason": plan.reason,
         "digest": plan.digest,
         "effects": plans.names(plan.effects),
-        "pins": plans.names(plan.effects & (plans.PINS | plans.BEGINS | plans.BEGINS_READ_ONLY)),
+        "pins": plans.names(
+            plan.effects & (plans.PINS | plans.KEEPS | plans.BEGINS | plans.BEGINS_READ_ONLY)
+        ),
         "hint": {
             name: value for name in hint.__dataclass_fields__ if (value := getattr(hint, name)) is not None
         }

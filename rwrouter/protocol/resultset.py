@@ -4,7 +4,7 @@ Page "Text Resultset" of the MySQL source documentation. Result sets of clients 
 """
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from rwrouter.protocol.flags import CLIENT_DEPRECATE_EOF, SERVER_STATUS_AUTOCOMMIT
 from rwrouter.protocol.framing import frames
@@ -52,6 +52,75 @@ def build_text_result(
     ]
     payloads.append(b"\xfe\x00\x00" + status.to_bytes(2, "little") + b"\x00\x00" if deprecated else eof)
     return frames(payloads, sequence_id)
+
+
+def first_number(reply: bytes, capabilities: int) -> int | None:
+    """Return the only value of a result set of one row and one column, text or binary; -1 for NULL.
+
+    None for any other reply, and where not all of it is in *reply*. The value is an integer of any width.
+    """
+    payloads = []
+    pos = 0
+    while pos + 4 <= len(reply):
+        length = int.from_bytes(reply[pos : pos + 3], "little")
+        payloads.append(reply[pos + 4 : pos + 4 + length])
+        pos += 4 + length
+    deprecated = bool(capabilities & CLIENT_DEPRECATE_EOF)
+    if pos != len(reply) or len(payloads) != (4 if deprecated else 5) or payloads[0] != b"\x01":
+        return None
+    row = payloads[2 if deprecated else 3]
+    if row in {b"\xfb", b"\x00\x04"}:
+        return -1
+    if row[:1] == b"\x00" and len(row) > 2:  # binary: header, bitmap of NULLs, value
+        return int.from_bytes(row[2:], "little", signed=True)
+    return int(row[1:]) if row[1:].isdigit() else None
+
+
+class Column(NamedTuple):
+    """What a column definition says of its values: one of the protocol's types, and flags."""
+
+    kind: int
+    flags: int
+
+
+def read_text_result(reply: bytes, capabilities: int) -> tuple[list[Column], list[list[bytes | None]]]:
+    """Return columns and rows of a text result set of a question of the router's own; none where it is no result."""
+    payloads = []
+    pos = 0
+    while pos + 4 <= len(reply):
+        length = int.from_bytes(reply[pos : pos + 3], "little")
+        payloads.append(reply[pos + 4 : pos + 4 + length])
+        pos += 4 + length
+    if not payloads or payloads[0][:1] in {b"\x00", b"\xff"}:
+        return [], []
+    count = payloads[0][0]
+    columns = []
+    for payload in payloads[1 : count + 1]:
+        at = 0
+        for _ in range(6):  # catalog, schema, table, original table, name, original name
+            at += 1 + payload[at]
+        fixed = payload[at + 1 :]
+        columns.append(Column(fixed[6], int.from_bytes(fixed[7:9], "little")))
+    first = count + (1 if capabilities & CLIENT_DEPRECATE_EOF else 2)
+    return columns, [_row(payload, count) for payload in payloads[first:-1]]
+
+
+def _row(payload: bytes, count: int) -> list[bytes | None]:
+    values: list[bytes | None] = []
+    at = 0
+    for _ in range(count):
+        size = payload[at]
+        at += 1
+        if size == 0xFB:
+            values.append(None)
+            continue
+        if size > 0xFB:
+            width = {0xFC: 2, 0xFD: 3, 0xFE: 8}[size]
+            size = int.from_bytes(payload[at : at + width], "little")
+            at += width
+        values.append(payload[at : at + size])
+        at += size
+    return values
 
 
 def first_value(reply: bytes, capabilities: int) -> bytes | None:

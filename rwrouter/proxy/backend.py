@@ -56,7 +56,9 @@ class BackendConnection(asyncio.Protocol):
         "prepared",
         "reached",
         "reply",
+        "role",
         "schema",
+        "stale",
         "tracks",
         "transport",
         "variables",
@@ -83,6 +85,8 @@ class BackendConnection(asyncio.Protocol):
         self.variables: dict[bytes, bytes] = {}
         self.prepared = PreparedHere()
         self.schema = schema
+        self.role = b""  # the SET ROLE that was run on it
+        self.stale = False  # its session was reset elsewhere: it has to be, before its next statement
         self.tracks = False  # its state trackers have been switched on
         self._asked: asyncio.Future[bytes] | None = None  # a reply that the router itself waits for
         self._collected: list[bytes] = []
@@ -116,6 +120,14 @@ class BackendConnection(asyncio.Protocol):
     async def query(self, sql: bytes) -> bytes:
         """Run a statement of the router's own; return the raw reply. `reply.error` tells whether it failed."""
         return await self.ask(self._query_head + sql)
+
+    def forget(self) -> None:
+        """It has been reset: nothing is known of it, and nothing is prepared there."""
+        self.stale = self.tracks = False
+        self.prepared.clear()
+        self.variables = {}
+        self.role = b""
+        self.version = -1
 
     def close(self) -> None:
         """Say goodbye, unless a reply is still to come: then just hang up."""

@@ -34,15 +34,16 @@ from rwrouter.protocol.handshake import Login
 from rwrouter.protocol.packets import build_error
 from rwrouter.protocol.statements import sql_of_query, translate
 from rwrouter.protocol.upload import Upload
-from rwrouter.proxy import executing, holding, pairing, user_change, waiting
+from rwrouter.proxy import executing, holding, learning, moving, pairing, user_change, waiting
 from rwrouter.proxy.backend import BackendConnection
+from rwrouter.proxy.carrying import is_kept_elsewhere
 from rwrouter.proxy.dial import Account
 from rwrouter.proxy.killing import kill_abandoned
 from rwrouter.proxy.servers import Endpoint, client_key
 from rwrouter.routing.decision import Where, decide
 from rwrouter.routing.prepared import PlannedStatement, StatementBook
 from rwrouter.routing.session import Session
-from rwrouter.sql.plans import ENDS, MAY_WRITE, WRITES, Plan, Target
+from rwrouter.sql.plans import ENDS, LAST_INSERT_ID, Plan, Target
 
 if TYPE_CHECKING:
     from rwrouter.proxy.gateway import Gateway
@@ -66,9 +67,6 @@ INBOX_LIMIT: Final = 1 << 16
 
 WRITE_BUFFER: Final = 1 << 18
 """Bytes of a reply that wait for a slow client before the server is no longer read."""
-
-ASSUMED_WRITES: Final = WRITES | MAY_WRITE | ENDS
-"""Without GTIDs nobody tells whether such a statement has written: assume that it has."""
 
 STATEMENT: Final = Plan(Target.PRIMARY, "commands other than COM_QUERY run on the primary")
 UNREAD: Final = Plan(Target.PRIMARY, "a statement with attributes that could not be read")
@@ -113,6 +111,10 @@ class ClientConnection(asyncio.Protocol):
         self.statement: PlannedStatement | None = None  # of the COM_STMT_* command that runs
         self.cursors: dict[PlannedStatement, BackendConnection] = {}  # where each is open
         self.home: BackendConnection | None = None  # where the session is tied to while it is not free
+        self.keeper: BackendConnection | None = None  # where names are that it keeps: text PREPARE, HANDLER
+        self.user_variables: dict[str, BackendConnection] = {}  # where each was set last
+        self.insert_id_at: BackendConnection | None = None  # where LAST_INSERT_ID() is not 0
+        self.left_out: dict[Endpoint, int] = {}  # refused the session's variables of this version
         self.last: BackendConnection = backend  # of the statement before
         self.current: BackendConnection | None = None  # of the statement that runs
         self.plan: Plan = STATEMENT  # of the statement that runs
@@ -180,11 +182,18 @@ class ClientConnection(asyncio.Protocol):
         session = self.session
         backend = self.home
         if session.free:
-            if plan.is_plain_read and self.spreads:
+            if self.spreads and (
+                plan.is_plain_read or (plan.target is REPLICA and plan.hint is None and not session.keeps)
+            ):
                 self._query_of(data, plan, self.routes.readers.pick())
             else:
                 self.run(data, plan)
-        elif backend is None or backend.version != session.version or plan.target is Target.LOCAL:
+        elif (
+            backend is None
+            or backend.version != session.version
+            or plan.target is Target.LOCAL
+            or (backend.endpoint is not self.routes.primary and plan.target is not REPLICA)
+        ):
             self.run(data, plan)
         else:
             self.dispatch(backend, data, plan, COM_QUERY)
@@ -229,7 +238,12 @@ class ClientConnection(asyncio.Protocol):
         else:
             backend = self.home
             prepared = backend.prepared.get(statement) if backend is not None else None
-            if backend is None or prepared is None or backend.version != session.version:
+            if (
+                backend is None
+                or prepared is None
+                or backend.version != session.version
+                or (backend.endpoint is not self.routes.primary and plan.target is not REPLICA)
+            ):
                 executing.execute(self, data, statement)
                 return
             backend.endpoint.counters.writes += 1
@@ -245,12 +259,26 @@ class ClientConnection(asyncio.Protocol):
         """Decide in full where a command goes."""
         if plan.target is Target.LOCAL and pairing.answer(self, self._sql(data), plan):
             return
+        if plan.effects & LAST_INSERT_ID and self.insert_id_at is not None:
+            known = self.insert_id_at
+            if known.closed or known is not self.backends.get(self.routes.primary):  # type: ignore[arg-type]
+                why = f"its last insert id was lost with the connection to {known.endpoint.server.name}"
+                self.fail(BackendLost(why), close=True)
+                return
         decision = decide(plan, self.session, self.consistency)
         where = decision.where
         if where is Where.LAST:
             backend: BackendConnection | None = self.last
         elif where is Where.HOME:
             backend = self.home
+            if (
+                backend is not None
+                and backend.endpoint is not self.routes.primary
+                and self.session.only_reads
+                and learning.needs_primary(plan)
+            ):
+                self.begin_local(moving.move(self, data, plan, command))
+                return
         elif where is Where.READ:
             self.prepare(data, plan, where, None, command, decision.server)
             return
@@ -262,6 +290,7 @@ class ClientConnection(asyncio.Protocol):
             or backend.closed
             or backend.version != self.session.version
             or not backend.tracks
+            or (self.session.keeps and where is Where.PRIMARY and is_kept_elsewhere(self, backend))
             or (
                 command in _NEEDS_PREPARED
                 and (self.statement is None or backend.prepared.get(self.statement) is None)
@@ -434,11 +463,11 @@ class ClientConnection(asyncio.Protocol):
                 return
             self._write(pairing.told_as_by_the_primary(self, backend, data))
             backend.endpoint.counters.errors += 1
-            self.session.on_error(effects)
+            learning.failed(self, backend, effects)
             self._ended(backend)
         elif reply.changes:
             self._write(data)
-            self._learn(backend, effects)
+            self._learn(backend, effects, data)
             self._ended(backend)
         else:
             self.replied_well(backend, data)
@@ -447,8 +476,8 @@ class ClientConnection(asyncio.Protocol):
         """The statement has ended well, and its reply reported no change of state."""
         self._write(data)
         effects = self.plan.effects
-        if effects or (backend.reply.status ^ self.session.status) & WATCHED:
-            self._learn(backend, effects)
+        if effects or (backend.reply.status ^ self.session.settled) & WATCHED:
+            self._learn(backend, effects, data)
         elif self.command != COM_QUERY:
             self._after(backend)
         self.last = backend
@@ -466,25 +495,10 @@ class ClientConnection(asyncio.Protocol):
         if self._inbox or self._paused:
             self._next_command()
 
-    def _learn(self, backend: BackendConnection, effects: int) -> None:
-        session = self.session
-        reply = backend.reply
-        version = session.version
-        writes = session.writes
-        session.on_reply(effects, reply.status, reply.changes)
-        if effects & ASSUMED_WRITES and session.writes == writes and not self.routes.has_gtids:
-            session.wrote_without_gtid(self.gateway.loop.time())
-        if session.writes != writes:
-            backend.reached = session.writes
-        if session.version != version:
-            backend.version = session.version
-            backend.variables = session.variables.copy()
-            backend.schema = session.schema
-        if session.mode_version != self._mode_version:
+    def _learn(self, backend: BackendConnection, effects: int, data: bytes) -> None:
+        learning.learn(self, backend, effects, data)
+        if self.session.mode_version != self._mode_version:
             self._follow_mode()
-        self.home = None if session.free else backend
-        if self.home is not None and backend.endpoint is not self.routes.primary:
-            holding.follow_primary(self)
         if self.command != COM_QUERY:
             self._after(backend)
 
@@ -499,6 +513,10 @@ class ClientConnection(asyncio.Protocol):
             executing.after(self, backend)
         else:
             pairing.after_command(self, backend)
+
+    def sql_at_hand(self) -> bytes:
+        """Return the text of the COM_QUERY that runs."""
+        return self._sql(self.request)
 
     def _sql(self, data: bytes) -> bytes:
         return (sql_of_query(data) or b"") if self.has_attributes else data[5:]
@@ -537,9 +555,9 @@ class ClientConnection(asyncio.Protocol):
             return
         if self.current is backend and self._busy and self.work is None:
             pairing.lost_in_statement(self, backend, why)
-        elif self.home is backend and holding.is_movable(self):
+        elif self.home is backend and holding.is_movable(self) and not self._keeps_on(backend):
             self.home = None
-        elif self.home is backend:
+        elif self.home is backend or self._keeps_on(backend):
             # Its transaction, or what else lived there, is gone: the client learns it as from a server that ends.
             log.warning(
                 'event=ended client=%s server=%s reason="its connection was lost with state: %s"',
@@ -548,6 +566,12 @@ class ClientConnection(asyncio.Protocol):
                 why,
             )
             self._transport.close()
+
+    def _keeps_on(self, backend: BackendConnection) -> bool:
+        """Tell whether the session has state on *backend* that is lost with it."""
+        return bool(self.session.keeps) and (
+            self.keeper is backend or any(holder is backend for holder in self.user_variables.values())
+        )
 
     def topology_changed(self) -> None:
         """The monitor has something new: leave servers that are gone."""

@@ -27,6 +27,7 @@ from rwrouter.protocol.packets import build_error
 from rwrouter.protocol.resultset import build_text_result, first_value
 from rwrouter.proxy import executing, holding, waiting
 from rwrouter.proxy.backend import BackendConnection
+from rwrouter.proxy.carrying import StateLost, is_kept_elsewhere, keep_on, reset
 from rwrouter.proxy.dial import Refusal
 from rwrouter.proxy.holding import ENDING_ERRORS
 from rwrouter.proxy.killing import answer_kill
@@ -49,6 +50,9 @@ READ_ONLY_ERRORS = frozenset({1290, 1792, 1836})
 
 BEHIND_ERRORS = frozenset({1044, 1049, 1054, 1142, 1143, 1146, 1176, 1305, 1370})
 """Something is not there, or not allowed, on a replica: DDL or a GRANT may not have arrived. The primary decides."""
+
+OF_ACCOUNT = frozenset({1044, 1045, 1049, 1226, 1698, 1820, 1862, 3118, 3955, 4151})
+"""A server refuses a login with these because of the account, or its schema: it is as well as before for others."""
 
 _NEEDS_PREPARED = frozenset({COM_STMT_EXECUTE, COM_STMT_FETCH, COM_STMT_RESET, COM_STMT_SEND_LONG_DATA})
 
@@ -78,16 +82,23 @@ async def pair(
     """Find, prepare and use a connection for one command. Answers the client with an error where there is none."""
     goal: Position | None = None
     try:
-        if where is Where.READ and waiting.level_of(client, plan) == "global":
+        if where is Where.READ and (
+            client.session.position_unknown or waiting.level_of(client, plan) == "global"
+        ):
             goal = await _everything(client)
             if goal is None:
                 where, endpoint = Where.PRIMARY, None
+            elif client.session.position_unknown:
+                client.session.position_unknown = False
+                client.session.position.add(str(goal).encode())
         if where is Where.READ:
             backend = await _for_read(client, data, plan, command, endpoint, server, goal)
         else:
             backend = await _for_write(client, data, plan, command, where, endpoint)
     except Refusal as refusal:
         client.fail_raw(build_error((refusal.number, refusal.state, str(refusal)), 1))
+    except StateLost as lost:
+        client.fail(BackendLost(str(lost)), close=True)
     except RouterError as error:
         client.fail(error)
     except Exception:
@@ -115,6 +126,8 @@ async def _for_read(
     """
     gateway = client.gateway
     tried: dict[Endpoint, str] = {}
+    version = client.session.version
+    tried |= {e: "it refuses the session's variables" for e, v in client.left_out.items() if v == version}
     is_refused = is_unfit = False
     while True:
         if endpoint is None or endpoint in tried:
@@ -136,7 +149,11 @@ async def _for_read(
         except Refusal as refusal:
             is_refused |= refusal.number not in ENDING_ERRORS
             tried[endpoint] = str(refusal)
-            gateway.refused(endpoint, str(refusal))
+            if refusal.number not in OF_ACCOUNT:
+                gateway.refused(endpoint, str(refusal))
+        except RefusesVariables as unfit:
+            tried[endpoint] = str(unfit)
+            client.left_out[endpoint] = client.session.version
         except (Unfit, executing.NotHere) as unfit:
             is_unfit = True
             tried[endpoint] = str(unfit)
@@ -235,6 +252,18 @@ async def _connect(client: "ClientConnection", endpoint: Endpoint) -> BackendCon
     return backend
 
 
+async def connection_for(client: "ClientConnection", endpoint: Endpoint, command: int) -> BackendConnection:
+    """Return the session's connection to *endpoint*, ready for *command*.
+
+    Raises RouterError, OSError, Unfit, StateLost.
+    """
+    return await _ready(client, endpoint, _OTHER, Where.PRIMARY, command)
+
+
+class RefusesVariables(Unfit):
+    """A server refuses the session's variables, and will as long as they stay what they are."""
+
+
 async def _ready(
     client: "ClientConnection",
     endpoint: Endpoint,
@@ -251,6 +280,8 @@ async def _ready(
     if not client.session.knows_collation:
         await _learn_collation(client, backend)
     await bring(client, backend)
+    if endpoint is client.gateway.routes.primary and is_kept_elsewhere(client, backend):
+        await keep_on(client, backend)
     if where is Where.READ:
         await waiting.wait(client, backend, plan, goal)
     if command in _NEEDS_PREPARED:
@@ -285,8 +316,10 @@ async def _learn_collation(client: "ClientConnection", backend: BackendConnectio
 
 
 async def bring(client: "ClientConnection", backend: BackendConnection) -> None:
-    """Bring *backend* to the state of the session: trackers, variables, schema. Raises Unfit where it refuses."""
+    """Bring *backend* to the state of the session: trackers, variables, role, schema. Raises Unfit where it refuses."""
     session = client.session
+    if backend.stale:
+        await reset(backend)
     parts = [] if backend.tracks else list(trackers(client.gateway, backend.endpoint))
     parts += assignments(session.variables, backend.variables)
     # It is no variable that others would have to be told: a session with autocommit off stays where it is, until the
@@ -298,9 +331,14 @@ async def bring(client: "ClientConnection", backend: BackendConnection) -> None:
     if parts:
         await backend.query(b"SET " + b", ".join(parts))
         if backend.reply.error is not None:
-            raise Unfit("it refuses the session's variables: " + _text(backend.reply.error))
+            raise RefusesVariables("it refuses the session's variables: " + _text(backend.reply.error))
         backend.tracks = True
         backend.variables = session.variables.copy()
+    if backend.role != session.role:
+        await backend.query(session.role or b"SET ROLE DEFAULT")
+        if backend.reply.error is not None:
+            raise Unfit("it refuses the session's role: " + _text(backend.reply.error))
+        backend.role = session.role
     if backend.schema != session.schema:
         if not session.schema:
             raise Unfit("the session has no schema, and this connection can't lose its own")
@@ -473,16 +511,12 @@ def after_command(client: "ClientConnection", backend: BackendConnection) -> Non
         client.session.version += 1
         client.statements.clear()
         client.cursors.clear()
-        client.home = None
-        for endpoint, other in tuple(client.backends.items()):
-            if other is backend:
-                other.tracks = False
-                other.prepared.clear()
-                other.variables = {}
-                other.version = -1
-            else:
-                del client.backends[endpoint]
-                other.close()
+        client.home = client.keeper = None
+        client.user_variables.clear()
+        client.insert_id_at = None
+        for other in client.backends.values():
+            other.forget()
+            other.stale = other is not backend
 
 
 def leave_dead_servers(client: "ClientConnection") -> None:

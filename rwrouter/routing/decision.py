@@ -4,7 +4,7 @@ from enum import Enum
 from typing import Final, NamedTuple
 
 from rwrouter.routing.session import UNREPLICATED_SCHEMAS, Session
-from rwrouter.sql.plans import LAST_INSERT_ID, Plan, Target
+from rwrouter.sql.plans import BEGINS_READ_ONLY, CALLS_FUNCTION, LAST_INSERT_ID, USER_VARIABLE, Plan, Target
 
 
 class Where(Enum):
@@ -27,6 +27,7 @@ class Reason(Enum):
     SCHEMA = "the session's schema describes one server"
     PINNED = "the session has state that can't be brought to another server"
     HINT = "a hint asks for it"
+    KEPT = "the session has user variables, which this may read, on its connection to the primary"
     CONSISTENCY = "reads of this session are asked of the primary"
 
 
@@ -64,6 +65,10 @@ def decide(plan: Plan, session: Session, consistency: str) -> Decision:
         return Decision(Where.HOME, tie(session))
     hint = plan.hint
     if target is Target.REPLICA:
+        if (session.keeps and plan.effects & BEGINS_READ_ONLY) or (
+            session.keeps & USER_VARIABLE and plan.effects & CALLS_FUNCTION
+        ):
+            return Decision(Where.PRIMARY, Reason.KEPT)
         if hint is not None:
             if hint.server is not None:
                 return Decision(Where.READ, Reason.HINT, hint.server)

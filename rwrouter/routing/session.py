@@ -15,14 +15,16 @@ from rwrouter.protocol.flags import (
     SERVER_STATUS_NO_BACKSLASH_ESCAPES,
     SESSION_TRACK_GTIDS,
     SESSION_TRACK_SCHEMA,
+    SESSION_TRACK_STATE_CHANGE,
     SESSION_TRACK_SYSTEM_VARIABLES,
 )
 from rwrouter.protocol.tracking import changes
 from rwrouter.routing.consistency import Position
+from rwrouter.routing.held import ENDS, LOCKS, NAMED, Held
 from rwrouter.sql import plans
 
-PINS: Final = plans.PINS | plans.USER_VARIABLE_LITERAL | plans.NEXT_TRANSACTION | plans.ROLE
-"""Effects that tie the session to the connection on which they happened."""
+PINS: Final = plans.PINS | plans.NEXT_TRANSACTION
+"""Effects that tie the session to the connection on which they happened: all its statements go there."""
 
 UNREPLICATED_SCHEMAS: Final = frozenset({b"mysql", b"performance_schema", b"information_schema", b"sys"})
 """Schemas that describe one server. A plan does not know the current schema: a session in one of these reads from the
@@ -30,44 +32,61 @@ primary, because a name without a schema may be a table there."""
 
 LIFTS: Final = {
     plans.UNLOCKS_TABLES: plans.LOCKS_TABLES,
+    plans.UNLOCKS_INSTANCE: plans.LOCKS_INSTANCE,
+    plans.ENDS_BACKUP: plans.BACKUP_STAGE,
     plans.XA_ENDS: plans.XA_BEGINS,
+    plans.SYSTEM_TIME: plans.NEXT_STATEMENT,
 }
 """Effect -> pins that it ends, where one such statement ends all of them."""
+
+_TOLD: Final = (
+    plans.SETS_VARIABLE
+    | plans.USER_VARIABLE
+    | plans.TEMPORARY_TABLE
+    | plans.DROPS_TABLE
+    | plans.NEXT_STATEMENT
+    | plans.CONNECTION_STATE
+)
+"""With one of these in its text a statement with a function that is not known is taken to change nothing beside."""
 
 _FREE: Final = SERVER_STATUS_AUTOCOMMIT
 _BUSY: Final = SERVER_STATUS_IN_TRANS | SERVER_STATUS_IN_TRANS_READONLY | SERVER_STATUS_AUTOCOMMIT
 
 # Trackers report these too, but they say nothing that another connection of the session would have to be told.
 _LOCAL_VARIABLES: Final = frozenset(
-    {b"autocommit", b"timestamp", b"insert_id", b"last_insert_id", b"statement_id", b"transaction_read_only"}
+    {b"autocommit", b"timestamp", b"insert_id", b"last_insert_id", b"statement_id"}
 )
 
 
 class Session:
     """State of one client's session.
 
-    *status*: flags of the last OK. *pins*: effect bits that tie it to one connection. *free*: nothing does, and no
-    transaction is open, so that a read may go anywhere. *variables*: system variables that were set, name -> value
-    as the tracker reports it; *version* grows whenever they, or the schema, change. *writes* counts the writes whose
-    position is in *position*.
+    *status*: flags of the last OK; *settled*: the flags after which a reply has nothing to teach, which is none while
+    something may end with any reply. *pins*: effect bits that tie it to one connection. *free*: nothing does, and no
+    transaction is open, so that a read may go anywhere. *keeps*: effect bits of what lives on its connection to the
+    primary and ties nothing else there. *variables*: system variables that were set, name -> value as the tracker
+    reports it; *role*: the SET ROLE that holds; *version* grows whenever they, the role or the schema change.
+    *writes* counts the writes whose position is in *position*, unless *position_unknown*: then the primary has to be
+    asked for it.
     """
 
     __slots__ = (
         "ansi_quotes",
         "collations",
         "free",
+        "held",
+        "keeps",
         "knows_collation",
         "last_write_at",
         "mode_version",
-        "open_handlers",
-        "open_locks",
         "pins",
         "position",
+        "position_unknown",
+        "role",
         "schema",
         "serializable",
+        "settled",
         "status",
-        "temporary_tables",
-        "text_statements",
         "variables",
         "version",
         "writes",
@@ -78,13 +97,17 @@ class Session:
         self.reset()
         self.version = 0
         self.position = Position()
+        self.position_unknown = False
         self.writes = 0
         self.last_write_at: float | None = None
 
     def reset(self) -> None:
         """COM_RESET_CONNECTION, COM_CHANGE_USER: nothing is left but what the session has written."""
-        self.status = SERVER_STATUS_AUTOCOMMIT
+        self.status = self.settled = SERVER_STATUS_AUTOCOMMIT
         self.pins = 0
+        self.keeps = 0
+        self.held: Held | None = None  # behind *pins* and *keeps*, where they have names
+        self.role = b""
         self.free = self.schema not in UNREPLICATED_SCHEMAS
         self.variables: dict[bytes, bytes] = {}
         self.collations = 0  # how often the connection's collation may have changed
@@ -92,10 +115,6 @@ class Session:
         self.serializable = False
         self.ansi_quotes = False
         self.mode_version = 0  # grows when the way to read SQL text changes
-        self.open_locks = 0  # named locks are counted, by GET_LOCK and RELEASE_LOCK
-        self.temporary_tables = 0
-        self.text_statements = 0
-        self.open_handlers = 0
 
     @property
     def no_backslash_escapes(self) -> bool:
@@ -107,10 +126,16 @@ class Session:
         """A transaction is open on the connection of the last statement."""
         return bool(self.status & SERVER_STATUS_IN_TRANS)
 
+    @property
+    def only_reads(self) -> bool:
+        """A transaction is open that was begun READ ONLY."""
+        return bool(self.status & SERVER_STATUS_IN_TRANS_READONLY)
+
     def ties(self) -> list[str]:
         """Return the names of what ties the session to one connection now; none while it is free.
 
-        The names of pins are those of `plans.EFFECT_NAMES`; people and `/v1/sessions` are shown them.
+        The names of pins are those of `plans.EFFECT_NAMES`; people and `/v1/sessions` are shown them. What `keeps`
+        has, in the same names, ties nothing.
         """
         found = plans.names(self.pins)
         if self.in_transaction:
@@ -123,22 +148,44 @@ class Session:
             found.append("server_schema")
         return found
 
-    def on_reply(self, effects: int, status: int, states: Iterable[bytes]) -> None:
-        """The server ended a statement that has *effects* with OK, *status* and session-state blocks *states*."""
+    def on_reply(
+        self,
+        effects: int,
+        status: int,
+        states: Iterable[bytes],
+        names: Iterable[str] = (),
+        lock: int | None = None,
+    ) -> None:
+        """The server ended a statement that has *effects* with OK, *status* and session-state blocks *states*.
+
+        *names*: of what the effects speak of. *lock*: what its call of a function of named locks gave.
+        """
         if (status ^ self.status) & SERVER_STATUS_NO_BACKSLASH_ESCAPES:
             self.mode_version += 1
+        was_open = self.status & SERVER_STATUS_IN_TRANS
         self.status = status
+        is_changed = False
         for state in states:
-            self._take(state)
+            is_changed |= self._take(state)
+        if is_changed and (
+            effects & plans.RUNS_UNSEEN or (effects & plans.MAY_WRITE and not effects & _TOLD)
+        ):
+            effects |= plans.HIDDEN_STATE
         if effects:
-            self._apply(effects)
+            self._apply(effects, names, lock)
         if (
             self.pins & plans.NEXT_TRANSACTION
-            and not effects & (plans.NEXT_TRANSACTION | plans.SETS_VARIABLE)
             and not status & SERVER_STATUS_IN_TRANS
+            and not effects & plans.NEXT_TRANSACTION
+            and (was_open or effects & (plans.ENDS | plans.USES_TABLES))
         ):
             # It held for one transaction: that of an autocommit statement, or one that has now ended.
             self.pins &= ~plans.NEXT_TRANSACTION
+        self._settle()
+
+    def _settle(self) -> None:
+        status = self.status
+        self.settled = ~status if self.pins & plans.NEXT_TRANSACTION else status
         self.free = (
             not self.pins
             and status & _BUSY == _FREE
@@ -146,25 +193,51 @@ class Session:
             and self.schema not in UNREPLICATED_SCHEMAS
         )
 
-    def on_error(self, effects: int) -> None:
+    def on_error(self, effects: int, states: Iterable[bytes] = (), names: Iterable[str] = ()) -> None:
         """The server ended a statement with ERR, which carries no flags: keep what is, and learn at the next OK.
 
-        What the statement would have set may have been set in part, so what pins is kept pinned.
+        What the statement would have set may have been set in part, so what pins is kept pinned; and it may have
+        written in part, without a word of its position. *states*: of the results before the error.
         """
-        kept = effects & (
-            plans.USER_VARIABLE | plans.NAMED_LOCK | plans.CONNECTION_STATE | plans.NEXT_STATEMENT
-        )
+        for state in states:
+            self._take(state)
+        if effects & (plans.WRITES | plans.MAY_WRITE):
+            self.wrote_somewhere()
+        if effects & plans.RUNS_UNSEEN:
+            effects |= plans.HIDDEN_STATE
+        kept = effects & (plans.CONNECTION_STATE | plans.NEXT_STATEMENT | plans.HIDDEN_STATE)
+        if effects & plans.SEVERAL_STATEMENTS:
+            kept |= effects & (PINS | plans.KEEPS)
+        if not effects & plans.ONE_LOCK_CALL:
+            kept |= effects & plans.NAMED_LOCK
+        kept |= effects & plans.USER_VARIABLE
         if kept:
-            self.pins |= kept
-            self.free = False
+            self._apply(kept, names, None)
+            self._settle()
 
-    def _apply(self, effects: int) -> None:
-        self.pins |= effects & PINS
+    def wrote_somewhere(self) -> None:
+        """It has, or may have, written, and no server told at which position."""
+        self.writes += 1
+        self.position_unknown = True
+
+    def _apply(self, effects: int, names: Iterable[str], lock: int | None) -> None:
+        gone = 0
+        if effects & (NAMED | ENDS | LOCKS) or (self.held is not None and effects & plans.RENAMES_TABLE):
+            if self.held is None:
+                self.held = Held()
+            gone = self.held.follow(effects, names, self.schema.decode("utf-8", "replace"))
+            if effects & LOCKS:
+                gone |= self.held.lock(effects, lock)
+        self.pins = (self.pins | effects & PINS) & ~gone
+        self.keeps = (self.keeps | effects & plans.KEEPS) & ~gone
         for lift, ended in LIFTS.items():
-            if effects & lift:
+            # Of several statements nobody tells which came last.
+            if effects & lift and not (effects & ended and effects & plans.SEVERAL_STATEMENTS):
                 self.pins &= ~ended
 
-    def _take(self, state: bytes) -> None:
+    def _take(self, state: bytes) -> bool:
+        """Take one block; return whether it says that the session carries something that is not told."""
+        is_changed = False
         for kind, name, value in changes(state):
             if kind == SESSION_TRACK_SYSTEM_VARIABLES:
                 self._set(name, value)
@@ -174,6 +247,9 @@ class Session:
                     self.version += 1
             elif kind == SESSION_TRACK_GTIDS:
                 self._wrote(value)
+            elif kind == SESSION_TRACK_STATE_CHANGE:
+                is_changed = True
+        return is_changed
 
     def _set(self, name: bytes, value: bytes) -> None:
         if name == b"last_gtid":

@@ -17,6 +17,7 @@ from rwrouter.model import Flavor
 from rwrouter.sql import hints, plans
 from rwrouter.sql.digest import Digester, shorten
 from rwrouter.sql.features import Routines
+from rwrouter.sql.names import lock_call, names_of
 from rwrouter.sql.plans import Plan, Target
 from rwrouter.sql.statements import Verdict, is_connection_id, judge
 from rwrouter.sql.tokens import HINT, disagreement, render, tokenize
@@ -43,6 +44,7 @@ _TRACES: Final = re.compile(
     rb"get_lock|service_get|:=|into\s|\block\b|temporary|\bprepare\b|handler|\bset\b|\bxa\b|binlog|backup"
 )
 
+_LOCKS: Final = plans.NAMED_LOCK | plans.RELEASES_LOCK
 WRITE_HEAD: Final = "begins as a write"
 
 
@@ -260,7 +262,9 @@ class Classifier:
             verdict = replace(verdict, target=Target.PRIMARY, reason="a server has refused it as a write")
         if hint is not None and hint.target == "primary" and verdict.target is Target.REPLICA:
             verdict = replace(verdict, target=Target.PRIMARY, reason="a hint asks for the primary")
-        return Plan(verdict.target, verdict.reason, digest=shown, effects=verdict.effects, hint=hint)
+        effects = verdict.effects | (lock_call(code) if verdict.effects & _LOCKS else 0)
+        names = names_of(code, effects)
+        return Plan(verdict.target, verdict.reason, digest=shown, effects=effects, hint=hint, names=names)
 
     def _careful_effects(self, sql: bytes) -> int:
         """Return the effects of a text whose literals can't be told: a pin where more may hide."""

@@ -148,8 +148,7 @@ def _called(
     name = token.lower
     if opening > 1 and tokens[opening - 2].text == ".":
         schema = tokens[opening - 3].lower if opening > 2 else ""
-        if schema in _SERVER_SCHEMAS and routines.reads(f"{schema}.{name}"):
-            return
+        found.effects |= plans.CALLS_FUNCTION
         if not routines.reads(f"{schema}.{name}"):
             _unsure(found, f"{schema}.{name}")
         return
@@ -186,6 +185,7 @@ def _is_clause(tokens: Sequence[Token], index: int, flavor: Flavor) -> bool:
 def _unsure(found: Features, name: str) -> None:
     found.unsure = found.unsure or f"the function {name[:64]}() may write"
     found.may_replace |= plans.MAY_WRITE
+    found.effects |= plans.CALLS_FUNCTION
 
 
 def _user_variable(found: Features, after: Token | None) -> None:

@@ -20,8 +20,7 @@ class Special(NamedTuple):
 
 
 _LOCKS: Final = Special(False, plans.NAMED_LOCK, "takes a named lock")
-_RELEASES: Final = Special(True, plans.RELEASES_LOCK, "releases a named lock")
-_FREES: Final = Special(False, plans.RELEASES_LOCK, "releases a named lock")
+_RELEASES: Final = Special(False, plans.RELEASES_LOCK, "releases a named lock")
 _WAITS: Final = Special(False, 0, "waits for a replication position: ask a server by a hint")
 _SEQUENCE: Final = Special(False, plans.WRITES, "moves a sequence")
 _LAST_ID: Final = Special(True, plans.LAST_INSERT_ID, "reads the last insert id of the session")
@@ -34,8 +33,8 @@ SPECIAL: Final = {
     "version_tokens_lock_exclusive": _LOCKS,
     "release_lock": _RELEASES,
     "release_all_locks": _RELEASES,
-    "service_release_locks": _FREES,
-    "version_tokens_unlock": _FREES,
+    "service_release_locks": _RELEASES,
+    "version_tokens_unlock": _RELEASES,
     "is_free_lock": Special(False, 0, "asks for a named lock, which lives on the primary"),
     "is_used_lock": Special(False, plans.CONNECTION_ID, "asks for a named lock, which lives on the primary"),
     "master_pos_wait": _WAITS,

@@ -19,24 +19,24 @@ BEGINS: Final = 1 << 0  # BEGIN, START TRANSACTION
 BEGINS_READ_ONLY: Final = 1 << 1  # START TRANSACTION READ ONLY (BEGINS is not set)
 ENDS: Final = 1 << 2  # COMMIT, ROLLBACK (not ROLLBACK TO)
 SETS_VARIABLE: Final = 1 << 3  # session system variables: remembered and brought to every server
-USER_VARIABLE: Final = 1 << 4  # a user variable whose value can't be replayed: pins
-USER_VARIABLE_LITERAL: Final = 1 << 5  # SET @a = literal: can be replayed elsewhere
+USER_VARIABLE: Final = 1 << 4  # sets a user variable: kept
+CALLS_FUNCTION: Final = 1 << 5  # a stored function, which may read user variables
 TEMPORARY_TABLE: Final = 1 << 6  # CREATE TEMPORARY TABLE: pins
 DROPS_TABLE: Final = 1 << 7  # DROP [TEMPORARY] TABLE: may end TEMPORARY_TABLE
-LOCKS_TABLES: Final = 1 << 8  # LOCK TABLES, FLUSH TABLES WITH READ LOCK, LOCK INSTANCE, BACKUP STAGE: pins
+LOCKS_TABLES: Final = 1 << 8  # LOCK TABLES, FLUSH TABLES WITH READ LOCK: pins
 UNLOCKS_TABLES: Final = 1 << 9
 NAMED_LOCK: Final = 1 << 10  # GET_LOCK and its family: pins
 RELEASES_LOCK: Final = 1 << 11  # RELEASE_LOCK, RELEASE_ALL_LOCKS
-PREPARES: Final = 1 << 12  # text PREPARE: pins
+PREPARES: Final = 1 << 12  # text PREPARE: kept
 DEALLOCATES: Final = 1 << 13  # DEALLOCATE PREPARE, DROP PREPARE
 XA_BEGINS: Final = 1 << 14
 XA_ENDS: Final = 1 << 15  # XA PREPARE, COMMIT, ROLLBACK: unpins
-HANDLER_OPENS: Final = 1 << 16
+HANDLER_OPENS: Final = 1 << 16  # kept
 HANDLER_CLOSES: Final = 1 << 17
 SCHEMA: Final = 1 << 18  # USE: the schema tracker tells which
 ROLE: Final = 1 << 19  # SET ROLE: replayed on each connection
 NEXT_TRANSACTION: Final = 1 << 20  # SET TRANSACTION without SESSION: holds for the next one only
-NEXT_STATEMENT: Final = 1 << 21  # SET timestamp, insert_id, ...: pins
+NEXT_STATEMENT: Final = 1 << 21  # SET timestamp, insert_id: pins
 CONNECTION_STATE: Final = 1 << 22  # state that no tracker tells and nothing ends but a reset: pins
 SEVERAL_RESULTS: Final = 1 << 23  # CALL, several statements in one packet
 SEVERAL_STATEMENTS: Final = 1 << 24
@@ -48,10 +48,27 @@ CONNECTION_ID: Final = 1 << 29  # mentions CONNECTION_ID(): its id is translated
 LAST_INSERT_ID: Final = (
     1 << 30
 )  # reads LAST_INSERT_ID(), @@identity, LASTVAL(): memory of the primary's connection
-SETS_INSERT_ID: Final = 1 << 31  # SELECT LAST_INSERT_ID(5): a value that no OK packet tells: pins
+SETS_INSERT_ID: Final = 1 << 31  # LAST_INSERT_ID(5): the value is on the primary's connection
 MAY_WRITE: Final = 1 << 32  # CALL, EXECUTE, an unknown function: only the server can tell
 READS_USER_VARIABLE: Final = 1 << 33  # SELECT @a: the value must be on the connection
 TRACKERS: Final = 1 << 34  # SET session_track_*: the router owns these towards the servers
+LOCKS_INSTANCE: Final = 1 << 35  # LOCK INSTANCE FOR BACKUP, BACKUP LOCK: pins
+UNLOCKS_INSTANCE: Final = 1 << 36
+BACKUP_STAGE: Final = 1 << 37  # MariaDB's BACKUP STAGE START and further: pins
+ENDS_BACKUP: Final = 1 << 38
+SYSTEM_TIME: Final = 1 << 39  # SET timestamp = DEFAULT: ends NEXT_STATEMENT
+RENAMES_TABLE: Final = 1 << 40  # a temporary table may have another name now
+ONE_LOCK_CALL: Final = (
+    1 << 41
+)  # SELECT GET_LOCK(…) or RELEASE_LOCK(…) and nothing else: its row says how it went
+RELEASES_ALL: Final = 1 << 42  # RELEASE_ALL_LOCKS() and nothing else
+HIDDEN_STATE: Final = (
+    1 << 43
+)  # a routine, or EXECUTE, changed what the session carries, and nobody tells what: pins
+RUNS_UNSEEN: Final = (
+    1 << 45
+)  # CALL, EXECUTE, a compound statement: what it does to the session is not in its text
+USES_TABLES: Final = 1 << 44  # set by the session's owner where it matters: ends what SET TRANSACTION began
 
 EFFECT_NAMES: Final = {
     value: name.lower()
@@ -62,17 +79,20 @@ EFFECT_NAMES: Final = {
 # What ties the session to its connection until something ends it. An open transaction is no member: whether
 # there is one is in the status flags of each reply, never in the text.
 PINS: Final = (
-    USER_VARIABLE
-    | TEMPORARY_TABLE
+    TEMPORARY_TABLE
     | LOCKS_TABLES
+    | LOCKS_INSTANCE
+    | BACKUP_STAGE
     | NAMED_LOCK
-    | PREPARES
     | XA_BEGINS
-    | HANDLER_OPENS
     | NEXT_STATEMENT
     | CONNECTION_STATE
-    | SETS_INSERT_ID
+    | HIDDEN_STATE
 )
+
+# What lives on the session's connection to the primary and ties nothing else there: a statement that asks for it goes
+# to the primary by its text.
+KEEPS: Final = USER_VARIABLE | PREPARES | HANDLER_OPENS
 
 
 def names(effects: int) -> list[str]:
@@ -94,14 +114,25 @@ class Hint:
 class Plan:
     """Where a statement may go, what it leaves behind, and why. Shared by sessions: never changed."""
 
-    __slots__ = ("digest", "effects", "hint", "is_plain_read", "reason", "target")
+    __slots__ = ("digest", "effects", "hint", "is_plain_read", "names", "reason", "target")
 
     def __init__(
-        self, target: Target, reason: str, *, digest: str = "", effects: int = 0, hint: Hint | None = None
+        self,
+        target: Target,
+        reason: str,
+        *,
+        digest: str = "",
+        effects: int = 0,
+        hint: Hint | None = None,
+        names: tuple[str, ...] = (),
     ) -> None:
         self.target = target
         self.reason = reason
         self.digest = digest
         self.effects = effects
         self.hint = hint
-        self.is_plain_read = target is Target.REPLICA and hint is None  # asked once per statement
+        self.names = names  # of what its effects make or end, and of user variables: see `sql/names.py`
+        # Asked once per statement: a read that needs no look at what the session keeps.
+        self.is_plain_read = (
+            target is Target.REPLICA and hint is None and not effects & (CALLS_FUNCTION | BEGINS_READ_ONLY)
+        )

@@ -8,9 +8,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from rwrouter.sql import plans, variables
-from rwrouter.sql.tokens import LITERAL, SYSTEM, USER, WORD, Token
+from rwrouter.sql.tokens import SYSTEM, USER, WORD, Token
 
-_VALUES: Final = frozenset({"null", "true", "false"})
 _LOCAL: Final = 1 << 62  # an item of session_track_* only; never leaves this module
 
 
@@ -25,7 +24,7 @@ def effects_of_set(tokens: Sequence[Token]) -> tuple[int, bool]:
     if first == "role":
         return plans.ROLE, False
     if first == "resource" and second == "group":
-        return plans.CONNECTION_STATE, False
+        return 0, False  # how the primary runs the thread: it changes no answer
     if first == "transaction":
         return plans.NEXT_TRANSACTION, False
     if first in variables.SCOPES and second == "transaction":
@@ -55,11 +54,7 @@ def _effects_of_item(item: list[Token]) -> int:
     if not item:
         return plans.SETS_VARIABLE
     if item[0].kind == USER:
-        value = item[2:]
-        if value and value[0].text in {"-", "+"}:
-            value = value[1:]
-        is_literal = len(value) == 1 and (value[0].kind == LITERAL or value[0].lower in _VALUES)
-        return plans.USER_VARIABLE_LITERAL if is_literal else plans.USER_VARIABLE
+        return plans.USER_VARIABLE
     path: list[str] = []
     for token in item:
         if token.text in {"=", ":="}:
@@ -71,8 +66,12 @@ def _effects_of_item(item: list[Token]) -> int:
     name = path[-1] if path else ""
     if name.startswith(variables.TRACKERS):
         return plans.TRACKERS | _LOCAL
-    if name in variables.NEXT_STATEMENT:
+    if name == "timestamp":
+        return plans.SYSTEM_TIME if item[-1].lower == "default" else plans.NEXT_STATEMENT
+    if name == "insert_id":
         return plans.NEXT_STATEMENT
+    if name in variables.OF_LAST_INSERT:
+        return plans.SETS_INSERT_ID
     if name in variables.CONNECTION_STATE:
         return plans.CONNECTION_STATE
     return plans.SETS_VARIABLE

@@ -201,7 +201,12 @@ _LASTING: Final = (
     | plans.CONNECTION_ID
     | plans.READS_USER_VARIABLE
     | plans.MAY_WRITE
+    | plans.SETS_INSERT_ID
+    | plans.CALLS_FUNCTION
 )
+
+
+_UNSEEN: Final = plans.MAY_WRITE | plans.SEVERAL_RESULTS | plans.RUNS_UNSEEN
 
 
 def _lasting(statement: _Statement) -> int:
@@ -220,7 +225,7 @@ def _definition(statement: _Statement) -> Verdict:
     first = rest[0] if rest else ""
     if first == "temporary":
         if verb == "drop":
-            return Verdict(Target.SAME, "drops a temporary table", plans.DROPS_TABLE)
+            return Verdict(Target.PRIMARY, "drops a temporary table", plans.DROPS_TABLE)
         return Verdict(
             Target.PRIMARY,
             "makes a temporary table",
@@ -228,11 +233,13 @@ def _definition(statement: _Statement) -> Verdict:
         )
     effects = plans.WRITES
     if verb == "drop" and first == "prepare":
-        return Verdict(Target.SAME, "forgets a prepared statement", plans.DEALLOCATES)
+        return Verdict(Target.PRIMARY, "forgets a prepared statement", plans.DEALLOCATES)
     if first in {"user", "role"}:
         return Verdict(Target.PRIMARY, "changes accounts", effects | plans.ACCOUNTS)
     if verb == "drop" and first in {"table", "tables"}:
         effects |= plans.DROPS_TABLE
+    if verb == "rename" or "rename" in words:
+        effects |= plans.RENAMES_TABLE
     return Verdict(
         Target.PRIMARY, "defines data", effects | (_lasting(statement) & ~plans.READS_USER_VARIABLE)
     )
@@ -337,7 +344,7 @@ def _start(statement: _Statement) -> Verdict:
 def _begin(statement: _Statement) -> Verdict:
     if statement.words in (["begin"], ["begin", "work"]):
         return Verdict(Target.PRIMARY, "begins a transaction", plans.BEGINS)
-    return Verdict(Target.PRIMARY, "is a compound statement", plans.MAY_WRITE | plans.SEVERAL_RESULTS)
+    return Verdict(Target.PRIMARY, "is a compound statement", _UNSEEN)
 
 
 def _end(statement: _Statement) -> Verdict:
@@ -358,14 +365,26 @@ def _xa(statement: _Statement) -> Verdict:
     return Verdict(Target.PRIMARY, "opens an XA branch", plans.XA_BEGINS)
 
 
-def _lock(_: _Statement) -> Verdict:
+def _lock(statement: _Statement) -> Verdict:
+    if statement.word(1) == "instance":
+        return Verdict(Target.PRIMARY, "locks the instance for a backup", plans.LOCKS_INSTANCE)
     return Verdict(Target.PRIMARY, "locks tables", plans.LOCKS_TABLES)
 
 
+def _unlock(statement: _Statement) -> Verdict:
+    if statement.word(1) == "instance":
+        return Verdict(Target.PRIMARY, "unlocks the instance", plans.UNLOCKS_INSTANCE)
+    return Verdict(Target.PRIMARY, "unlocks tables", plans.UNLOCKS_TABLES)
+
+
 def _backup(statement: _Statement) -> Verdict:
-    if statement.word(1) == "unlock" or statement.words[1:3] == ["stage", "end"]:
-        return Verdict(Target.SAME, "ends a backup's lock", plans.UNLOCKS_TABLES)
-    return Verdict(Target.PRIMARY, "locks for a backup", plans.LOCKS_TABLES)
+    if statement.word(1) == "unlock":
+        return Verdict(Target.PRIMARY, "ends a backup's lock", plans.UNLOCKS_INSTANCE)
+    if statement.word(1) == "lock":
+        return Verdict(Target.PRIMARY, "locks for a backup", plans.LOCKS_INSTANCE)
+    if statement.words[1:3] == ["stage", "end"]:
+        return Verdict(Target.PRIMARY, "ends a backup", plans.ENDS_BACKUP)
+    return Verdict(Target.PRIMARY, "locks for a backup", plans.BACKUP_STAGE)
 
 
 def _flush(statement: _Statement) -> Verdict:
@@ -379,10 +398,8 @@ def _flush(statement: _Statement) -> Verdict:
 
 def _execute(statement: _Statement) -> Verdict:
     if statement.word(1) == "immediate":
-        return Verdict(
-            Target.PRIMARY, "runs a text that is not known", plans.MAY_WRITE | plans.SEVERAL_RESULTS
-        )
-    return Verdict(Target.SAME, "runs a statement prepared on this connection", plans.MAY_WRITE)
+        return Verdict(Target.PRIMARY, "runs a text that is not known", _UNSEEN)
+    return Verdict(Target.PRIMARY, "runs a statement that is prepared there", _UNSEEN)
 
 
 def _handler(statement: _Statement) -> Verdict:
@@ -390,8 +407,8 @@ def _handler(statement: _Statement) -> Verdict:
     if "open" in words[2:5]:
         return Verdict(Target.PRIMARY, "opens a HANDLER", plans.HANDLER_OPENS)
     if words[-1] == "close":
-        return Verdict(Target.SAME, "closes a HANDLER", plans.HANDLER_CLOSES)
-    return Verdict(Target.SAME, "reads an open HANDLER")
+        return Verdict(Target.PRIMARY, "closes a HANDLER", plans.HANDLER_CLOSES)
+    return Verdict(Target.PRIMARY, "reads an open HANDLER")
 
 
 def _diagnostics(_: _Statement) -> Verdict:
@@ -400,7 +417,7 @@ def _diagnostics(_: _Statement) -> Verdict:
 
 def _call(statement: _Statement) -> Verdict:
     lasting = _lasting(statement) | (plans.USER_VARIABLE if "@" in "".join(statement.words) else 0)
-    return Verdict(Target.PRIMARY, "calls a procedure", plans.MAY_WRITE | plans.SEVERAL_RESULTS | lasting)
+    return Verdict(Target.PRIMARY, "calls a procedure", _UNSEEN | lasting)
 
 
 def _do(statement: _Statement) -> Verdict:
@@ -420,7 +437,7 @@ def _harmless(reason: str) -> Callable[[_Statement], Verdict]:
 
 
 _ADMINISTERS: Final = _primary("administers a server")
-_COMPOUND: Final = _primary("is a compound statement", plans.MAY_WRITE | plans.SEVERAL_RESULTS)
+_COMPOUND: Final = _primary("is a compound statement", _UNSEEN)
 _ACCOUNTS: Final = _primary("changes accounts", plans.ACCOUNTS | plans.WRITES)
 
 _KINDS: Final[dict[str, Callable[[_Statement], Verdict]]] = {
@@ -444,7 +461,7 @@ _KINDS: Final[dict[str, Callable[[_Statement], Verdict]]] = {
     "binlog": _primary("needs the event before it", plans.CONNECTION_STATE),
     "call": _call,
     "checksum": _harmless("reads tables"),
-    "deallocate": _same("forgets a prepared statement", plans.DEALLOCATES),
+    "deallocate": _primary("forgets a prepared statement", plans.DEALLOCATES),
     "do": _do,
     "execute": _execute,
     "flush": _flush,
@@ -457,7 +474,7 @@ _KINDS: Final[dict[str, Callable[[_Statement], Verdict]]] = {
     "set": _set,
     "show": _show,
     "start": _start,
-    "unlock": _same("unlocks tables", plans.UNLOCKS_TABLES),
+    "unlock": _unlock,
     "use": _primary("changes the schema", plans.SCHEMA),
     "xa": _xa,
 }

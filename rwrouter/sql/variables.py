@@ -33,14 +33,12 @@ SESSION: Final = words_of(
 SCOPES: Final = frozenset({"session", "local", "global", "persist", "persist_only"})
 GLOBAL_SCOPES: Final = frozenset({"global", "persist", "persist_only"})
 
-# Setting one of these holds for what comes next on that very connection.
-NEXT_STATEMENT: Final = frozenset({"timestamp", "insert_id", "rand_seed1", "rand_seed2", *OF_LAST_INSERT})
-
 # Setting one of these makes state that no tracker tells, or changes what a connection means for replication.
 CONNECTION_STATE: Final = words_of(
     """
     profiling profiling_history_size gtid_next gtid_domain_id server_id gtid_seq_no sql_log_bin
     pseudo_thread_id pseudo_slave_mode pseudo_replica_mode original_commit_timestamp skip_replication
+    rand_seed1 rand_seed2
     """
 )
 TRACKERS: Final = "session_track_"

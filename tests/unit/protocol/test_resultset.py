@@ -4,8 +4,15 @@ import pytest
 
 from rwrouter.protocol import response
 from rwrouter.protocol.flags import CLIENT_DEPRECATE_EOF, COM_QUERY
+from rwrouter.protocol.framing import frames
 from rwrouter.protocol.response import Reply
-from rwrouter.protocol.resultset import build_text_result, first_value
+from rwrouter.protocol.resultset import (
+    Column,
+    build_text_result,
+    first_number,
+    first_value,
+    read_text_result,
+)
 
 
 @pytest.mark.parametrize("capabilities", [0, CLIENT_DEPRECATE_EOF])
@@ -26,3 +33,33 @@ def test_what_is_built_can_be_read(capabilities: int, value: str | int | None, t
 def test_no_rows() -> None:
     """An empty result set has no first value."""
     assert first_value(build_text_result(["a"], [], 0), 0) is None
+
+
+@pytest.mark.parametrize("capabilities", [0, CLIENT_DEPRECATE_EOF])
+def test_all_of_a_result_is_read(capabilities: int) -> None:
+    """Rows with NULL and long values; numbers are told from text by their columns."""
+    data = build_text_result(["a", "b"], [[1, "x" * 300], [2, None]], capabilities)
+    columns, rows = read_text_result(data, capabilities)
+    assert columns == [Column(8, 0x81), Column(253, 0x81)]
+    assert rows == [[b"1", b"x" * 300], [b"2", None]]
+    assert read_text_result(frames([b"\x00\x00\x00\x02\x00\x00\x00"], 1), capabilities) == ([], [])
+
+
+@pytest.mark.parametrize("capabilities", [0, CLIENT_DEPRECATE_EOF])
+def test_the_only_number_of_a_result(capabilities: int) -> None:
+    """Text or binary; anything else has none."""
+    for value in (0, 1, 77):
+        assert first_number(build_text_result(["a"], [[value]], capabilities), capabilities) == value
+    assert first_number(build_text_result(["a"], [[None]], capabilities), capabilities) == -1
+    for rows in ([[1], [2]], [["x"]], []):
+        assert first_number(build_text_result(["a"], rows, capabilities), capabilities) is None
+    assert first_number(build_text_result(["a", "b"], [[1, 2]], capabilities), capabilities) is None
+    text = build_text_result(["a"], [["x"]], capabilities)
+    binary = text.replace(b"\x02\x00\x00" + text[text.index(b"\x01x") - 1 :][:1] + b"\x01x", b"", 1)
+    assert first_number(binary[:-3], capabilities) is None
+    row = b"\x00\x00" + (1).to_bytes(8, "little")
+    eof = b"\xfe\x00\x00\x02\x00" + (b"\x00\x00" if capabilities else b"")
+    column = b"\x03def\x00\x00\x00\x01a\x00\x0c\x3f\x00\x15\x00\x00\x00\x08\x80\x00\x00\x00\x00"
+    head = [b"\x01", column, *([] if capabilities else [eof])]
+    assert first_number(frames([*head, row, eof], 1), capabilities) == 1
+    assert first_number(frames([*head, b"\x00\x04", eof], 1), capabilities) == -1

@@ -34,12 +34,10 @@ def test_the_servers_flags_decide(case: str, status: int, free: bool) -> None:
 @pytest.mark.parametrize(
     "effect",
     [
-        plans.USER_VARIABLE,
         plans.TEMPORARY_TABLE,
         plans.NAMED_LOCK,
-        plans.PREPARES,
-        plans.HANDLER_OPENS,
-        plans.ROLE,
+        plans.CONNECTION_STATE,
+        plans.NEXT_STATEMENT,
     ],
 )
 def test_what_can_not_be_carried_pins(effect: int) -> None:
@@ -54,7 +52,14 @@ def test_what_can_not_be_carried_pins(effect: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("begin", "end"), [(plans.LOCKS_TABLES, plans.UNLOCKS_TABLES), (plans.XA_BEGINS, plans.XA_ENDS)]
+    ("begin", "end"),
+    [
+        (plans.LOCKS_TABLES, plans.UNLOCKS_TABLES),
+        (plans.LOCKS_INSTANCE, plans.UNLOCKS_INSTANCE),
+        (plans.BACKUP_STAGE, plans.ENDS_BACKUP),
+        (plans.XA_BEGINS, plans.XA_ENDS),
+        (plans.NEXT_STATEMENT, plans.SYSTEM_TIME),
+    ],
 )
 def test_what_one_statement_ends_is_lifted(begin: int, end: int) -> None:
     """LOCK TABLES until UNLOCK TABLES, XA START until XA COMMIT."""
@@ -63,6 +68,8 @@ def test_what_one_statement_ends_is_lifted(begin: int, end: int) -> None:
     assert not session.free
     session.on_reply(end, AUTOCOMMIT, ())
     assert session.free
+    session.on_reply(begin | end | plans.SEVERAL_STATEMENTS, AUTOCOMMIT, ())
+    assert not session.free, "nobody tells which came last"
 
 
 def test_variables_are_remembered_and_numbered() -> None:
@@ -148,3 +155,70 @@ def test_what_ties_a_session_has_names() -> None:
         "serializable",
     ]
     assert Session(b"sys").ties() == ["server_schema"]
+
+
+@pytest.mark.parametrize("effect", [plans.USER_VARIABLE, plans.PREPARES, plans.HANDLER_OPENS])
+def test_what_is_kept_ties_nothing_else(effect: int) -> None:
+    """It lives on the primary's connection; reads go where they went before, until a reset."""
+    session = Session()
+    session.on_reply(effect, AUTOCOMMIT, (), ["x"])
+    assert session.free
+    assert session.keeps == effect
+    session.reset()
+    assert session.keeps == 0
+
+
+def test_names_end_pins() -> None:
+    """Of temporary tables, prepared statements and HANDLERs; named locks by their number."""
+    session = Session(b"shop")
+    session.on_reply(plans.TEMPORARY_TABLE, AUTOCOMMIT, (), ["a"])
+    assert session.ties() == ["temporary_table"]
+    session.on_reply(plans.DROPS_TABLE, AUTOCOMMIT, (), ["shop.a"])
+    assert session.free
+    session.on_reply(plans.PREPARES, AUTOCOMMIT, (), ["s"])
+    session.on_reply(plans.DEALLOCATES, AUTOCOMMIT, (), ["s"])
+    assert session.keeps == 0
+    session.on_reply(plans.NAMED_LOCK | plans.ONE_LOCK_CALL, AUTOCOMMIT, (), lock=1)
+    assert session.ties() == ["named_lock"]
+    session.on_reply(plans.RELEASES_LOCK | plans.ONE_LOCK_CALL, AUTOCOMMIT, (), lock=1)
+    assert session.free
+
+
+def test_state_that_a_routine_makes_pins() -> None:
+    """The tracker of state says that there is something, and nobody says what."""
+    session = Session()
+    session.on_reply(plans.MAY_WRITE | plans.RUNS_UNSEEN, AUTOCOMMIT, [b"\x02\x02\x01\x31"])
+    assert session.ties() == ["hidden_state"]
+    told = Session()
+    told.on_reply(plans.SETS_VARIABLE | plans.MAY_WRITE, AUTOCOMMIT, [b"\x02\x02\x01\x31"])
+    assert told.free
+
+
+def test_an_error_may_have_written() -> None:
+    """A procedure that fails has perhaps committed: its position is unknown, and so is what it left behind."""
+    session = Session()
+    session.on_error(plans.MAY_WRITE | plans.RUNS_UNSEEN)
+    assert session.position_unknown
+    assert session.writes == 1
+    assert session.ties() == ["hidden_state"]
+    one = Session()
+    one.on_error(plans.NAMED_LOCK | plans.ONE_LOCK_CALL)
+    assert one.free, "GET_LOCK that failed has taken no lock"
+    several = Session()
+    several.on_error(
+        plans.SEVERAL_STATEMENTS | plans.TEMPORARY_TABLE, [variable(b"last_gtid", b"0-1-7")], ["?"]
+    )
+    assert several.ties() == ["temporary_table"]
+    assert several.writes == 1
+
+
+def test_set_transaction_waits_for_a_statement_with_tables() -> None:
+    """What reads no table begins no transaction; while it waits, each reply has something to teach."""
+    session = Session()
+    session.on_reply(plans.NEXT_TRANSACTION, AUTOCOMMIT, ())
+    assert session.settled != session.status
+    session.on_reply(0, AUTOCOMMIT, ())
+    assert not session.free
+    session.on_reply(plans.USES_TABLES, AUTOCOMMIT, ())
+    assert session.free
+    assert session.settled == session.status

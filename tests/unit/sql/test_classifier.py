@@ -40,7 +40,9 @@ def test_each_statement_goes_where_the_table_says(case: Case, classifiers: dict[
         classifier = _for(case, on, classifiers)
         for _ in range(2):
             plan = classifier.plan(case.sql)
-            pins = plans.names(plan.effects & (plans.PINS | plans.BEGINS | plans.BEGINS_READ_ONLY))
+            pins = plans.names(
+                plan.effects & (plans.PINS | plans.KEEPS | plans.BEGINS | plans.BEGINS_READ_ONLY)
+            )
             assert (plan.target.value, sorted(pins)) == (case.target, sorted(case.pins)), plan.reason
             assert case.why in plan.reason
 

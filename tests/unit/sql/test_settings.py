@@ -11,10 +11,10 @@ from rwrouter.sql.tokens import tokenize
     ("text", "effects", "local"),
     [
         ("a = ?", plans.SETS_VARIABLE, False),
-        ("@a = ?", plans.USER_VARIABLE_LITERAL, False),
-        ("@a = - ?", plans.USER_VARIABLE_LITERAL, False),
+        ("@a = ?", plans.USER_VARIABLE, False),
+        ("@a = - ?", plans.USER_VARIABLE, False),
         ("@a = f(?, ?)", plans.USER_VARIABLE, False),
-        ("@a = ?, autocommit = ?", plans.USER_VARIABLE_LITERAL | plans.SETS_VARIABLE, False),
+        ("@a = ?, autocommit = ?", plans.USER_VARIABLE | plans.SETS_VARIABLE, False),
         ("global a = ?", 0, False),
         ("@@global.a = ?", 0, False),
         ("@@global.a = ?, b = ?", plans.SETS_VARIABLE, False),
