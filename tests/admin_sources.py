@@ -3,8 +3,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
+from rwrouter.admin.operating import Busy
 from rwrouter.admin.status import Worker
+from rwrouter.cluster.switchover import Order
 from rwrouter.counters import ServerCounters, WorkerCounters
 from rwrouter.model import Address, Lag, Role, Server, Snapshot, State
 
@@ -33,6 +36,8 @@ class FixedSource:
         }
     )
 
+    order: Order | None = None
+
     def snapshot(self) -> Snapshot:
         return self.seen
 
@@ -53,6 +58,14 @@ class FixedSource:
 
     def set_weight(self, server: str, weight: int) -> Server:
         return self._change(replace(self.seen.server(server), weight=weight))
+
+    def switch_over(self, order: Order) -> None:
+        if self.order is not None:
+            raise Busy("one is under way")
+        self.order = order
+
+    def switchover_report(self) -> dict[str, Any]:
+        return {"state": "none" if self.order is None else "running", "over": self.order is None}
 
     def _change(self, server: Server) -> Server:
         servers = [server if one.name == server.name else one for one in self.seen.servers]

@@ -11,7 +11,7 @@ from typing import Final
 from aiohttp import web
 
 from rwrouter.admin.metrics import CONTENT_TYPE, build_metrics
-from rwrouter.admin.operating import STATES, Operator, read_weight
+from rwrouter.admin.operating import STATES, Busy, Operator, read_order, read_weight
 from rwrouter.admin.status import StatusSource, build_status, trouble
 from rwrouter.errors import ConfigError
 from rwrouter.model import Address
@@ -22,6 +22,7 @@ PATHS: Final = {
     "/healthz": "200 while the router runs",
     "/readyz": "200 if a client could be served now, else 503 with the reason",
     "/v1/servers/NAME/drain": 'POST: no new reads there; also enable, disable, and weight with {"weight": N}',
+    "/v1/switchover": 'how far a switchover is; POST begins one: {"to": "SERVER", "user": "...", "password": "..."}',
 }
 OPEN_PATHS: Final = frozenset({"/healthz", "/readyz"})  # for orchestrators, which have no token
 
@@ -52,6 +53,8 @@ class AdminServer:
         application.router.add_get("/metrics", self._metrics)
         application.router.add_get("/healthz", self._healthz)
         application.router.add_get("/readyz", self._readyz)
+        application.router.add_get("/v1/switchover", self._switchover)
+        application.router.add_post("/v1/switchover", self._switch_over)
         application.router.add_post("/v1/servers/{name}/{what}", self._operate)
         runner = web.AppRunner(application, access_log=None, handle_signals=False, shutdown_timeout=1.0)
         await runner.setup()
@@ -124,6 +127,23 @@ class AdminServer:
                 "weight": server.weight,
             }
         )
+
+    async def _switchover(self, _request: web.Request) -> web.Response:
+        if self._operator is None:
+            raise web.HTTPNotFound
+        return web.json_response(self._operator.switchover_report())
+
+    async def _switch_over(self, request: web.Request) -> web.Response:
+        operator = self._operator
+        if operator is None:
+            raise web.HTTPNotFound
+        try:
+            operator.switch_over(read_order(await request.json()))
+        except ValueError as exc:  # JSONDecodeError is one
+            return _refused(400, f"switchover: {exc}")
+        except Busy as exc:
+            return _refused(409, str(exc))
+        return web.json_response(operator.switchover_report(), status=202)
 
     async def _metrics(self, _request: web.Request) -> web.Response:
         text = build_metrics(self._source)

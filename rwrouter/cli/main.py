@@ -16,6 +16,7 @@ COMMANDS: Final = {  # name: (module of rwrouter.cli, what it does); the functio
     "enable": ("operate", "Let a server take reads again."),
     "disable": ("operate", "Give a server no new reads, and do not take it for the primary."),
     "weight": ("operate", "Set a server's share of the reads."),
+    "switchover": ("switchover", "Make another server the primary, without an error for any client."),
     "explain": ("explain", "Say where a statement would go, and why."),
     "sandbox": ("sandbox", "Start real servers, a primary and replicas, to try things on."),
     "demo": ("demo", "Show reads and writes being split, on servers made for it."),

@@ -32,6 +32,25 @@ class Drain:
 
 
 @dataclass(frozen=True, slots=True)
+class Hold:
+    """Master to worker: hold writes, *candidate* is being made the primary; "" lets them flow again."""
+
+    candidate: str
+
+
+@dataclass(frozen=True, slots=True)
+class EndTransactions:
+    """Master to worker: end the sessions that have a transaction open on the primary."""
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """Worker to master, while writes are held: how many transactions and writes are under way on the primary."""
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class Ready:
     """Worker to master: clients are served."""
 
@@ -56,7 +75,7 @@ class Kill:
     query_only: bool
 
 
-Message = Topology | Drain | Ready | Nudge | Kill
+Message = Topology | Drain | Ready | Nudge | Kill | Hold | EndTransactions | Open
 
 
 class Channel(asyncio.Protocol):

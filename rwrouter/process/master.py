@@ -20,8 +20,10 @@ from typing import Any, Final
 
 import uvloop
 
+from rwrouter.admin.operating import Busy
 from rwrouter.admin.server import AdminServer
 from rwrouter.admin.status import Worker
+from rwrouter.cluster.switchover import Order
 from rwrouter.config.addresses import parse_admin
 from rwrouter.config.certificate import ensure_certificate
 from rwrouter.config.model import Settings, TlsMode
@@ -29,11 +31,22 @@ from rwrouter.counters import ServerCounters
 from rwrouter.errors import ConfigError
 from rwrouter.model import Server, Snapshot, State
 from rwrouter.process import logs
-from rwrouter.process.channel import Channel, Drain, Kill, Nudge, Ready, Topology
+from rwrouter.process.channel import (
+    Channel,
+    Drain,
+    EndTransactions,
+    Hold,
+    Kill,
+    Nudge,
+    Open,
+    Ready,
+    Topology,
+)
 from rwrouter.process.listeners import bind, name_of
 from rwrouter.process.monitoring import Monitoring
 from rwrouter.process.rows import Rows
 from rwrouter.process.scoreboard import Scoreboard
+from rwrouter.process.switching import OperatorHands, Switchover
 from rwrouter.process.worker import Start
 from rwrouter.protocol.auth import RsaKey
 
@@ -49,6 +62,12 @@ RESPAWN_SECONDS: Final = 1.0
 ROWS: Final = 128
 """Servers that are counted for, at least: more than are listed may be found."""
 
+DRAIN_LOOK_SECONDS: Final = 0.005
+"""Between two looks at what workers have told of open transactions."""
+
+RECOGNISE_SECONDS: Final = 0.05
+"""Between two rounds of probes while a new primary is waited for."""
+
 STOP_SECONDS: Final = 2.0
 """How long the monitor may take to end: its threads may be waiting for a server that hangs."""
 
@@ -62,6 +81,7 @@ class WorkerProcess:
         self.channel: Channel | None = None
         self.started = 0.0
         self.is_ready = False
+        self.open: int | None = None  # transactions on the primary, while writes are held; None: not told yet
 
 
 class Master:
@@ -82,6 +102,9 @@ class Master:
         self._tasks: set[asyncio.Task[None]] = set()
         self._seen = asyncio.Event()
         self._sockets: list[list[socket.socket]] = []
+        self._held_for = ""  # who is made the primary, while workers hold writes
+        self._switchover: Switchover | None = None  # the last one, over or not
+        self._switching: asyncio.Task[None] | None = None
         self._decrees: dict[str, tuple[State | None, int | None]] = {}  # by a person: state, weight
 
     def bind(self) -> None:
@@ -106,6 +129,8 @@ class Master:
             await self._spawn(worker)
         await self._stopping.wait()
         log.info("event=stopping")
+        if self._switching is not None:
+            await asyncio.wait({self._switching})  # half a switchover would leave nobody primary
         await self._drain()
         # Closed first: asyncio.wait_for of Python 3.11 can swallow a cancellation that comes with its result.
         monitoring.close()
@@ -161,6 +186,9 @@ class Master:
             ours, lambda message: self._on_message(worker, message), lambda: self._on_exit(worker)
         )
         worker.channel.send(Topology(self._snapshot, self.indexes))
+        if self._held_for:
+            worker.open = None
+            worker.channel.send(Hold(self._held_for))
 
     def _on_message(self, worker: WorkerProcess, message: Any) -> None:
         if isinstance(message, Ready):
@@ -173,6 +201,8 @@ class Master:
                 self._monitoring.failed(message.server, message.why)
             else:
                 self._monitoring.nudge(message.server, message.why)
+        elif isinstance(message, Open):
+            worker.open = message.count
         elif isinstance(message, Kill):
             for other in self._workers:
                 if other is not worker and other.channel is not None:
@@ -233,6 +263,72 @@ class Master:
         self._decrees[server] = (state, weight)
         log.info("event=decree server=%s state=%s weight=%s", server, state or "as found", weight)
         return self._monitoring.snapshot.server(server)
+
+    # -- switchover: see process/switching.py
+
+    def switch_over(self, order: Order) -> None:
+        """Begin a switchover. Raises Busy."""
+        if self._switching is not None:
+            raise Busy("a switchover is under way: GET /v1/switchover tells how far it is")
+        snapshot = self._monitoring.snapshot
+        addresses = {server.name: server.address for server in snapshot.servers}
+        hands = OperatorHands(order, addresses, self.settings.server_tls)
+        self._switchover = Switchover(order, snapshot, self, hands)
+        self._switching = asyncio.get_running_loop().create_task(self._switchover.run())
+        self._switching.add_done_callback(self._switched)
+
+    def _switched(self, task: asyncio.Task[None]) -> None:
+        self._switching = None
+        if not task.cancelled() and (exc := task.exception()) is not None:
+            log.error("event=bug", exc_info=exc)
+
+    def switchover_report(self) -> dict[str, Any]:
+        """Return how far the last switchover is, or what became of it."""
+        return (
+            {"state": "none", "over": True} if self._switchover is None else self._switchover.report.as_json()
+        )
+
+    def hold(self, candidate: str) -> None:
+        """Have all workers hold writes."""
+        self._held_for = candidate
+        self._tell_workers(Hold(candidate))
+
+    def release(self) -> None:
+        """Let writes flow again."""
+        self._held_for = ""
+        self._tell_workers(Hold(""))
+
+    def end_transactions(self) -> None:
+        """End the sessions whose transactions are open on the primary."""
+        self._tell_workers(EndTransactions())
+
+    def _tell_workers(self, message: Hold | EndTransactions) -> None:
+        for worker in self._workers:
+            worker.open = None
+            if worker.channel is not None:
+                worker.channel.send(message)
+
+    async def drained(self, limit: float) -> int:
+        """Return what is left open on the primary after *limit* seconds at most."""
+        deadline = time.monotonic() + limit
+        while True:
+            counts = [worker.open for worker in self._workers if worker.channel is not None]
+            if all(count == 0 for count in counts):
+                return 0
+            if time.monotonic() >= deadline:
+                return sum(1 if count is None else count for count in counts)
+            await asyncio.sleep(DRAIN_LOOK_SECONDS)
+
+    async def recognised(self, name: str, limit: float) -> bool:
+        """Have all servers probed until *name* is seen to be the primary; False after *limit* seconds."""
+        deadline = time.monotonic() + limit
+        while self._snapshot.primary != name:
+            if time.monotonic() >= deadline:
+                return False
+            for server in self._snapshot.servers:
+                self._monitoring.look(server.name)
+            await asyncio.sleep(RECOGNISE_SECONDS)
+        return True
 
     def snapshot(self) -> Snapshot:
         """Return the topology as the monitor saw it last."""

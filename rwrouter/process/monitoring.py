@@ -88,6 +88,11 @@ class Monitoring:
         self._monitor.nudge(server, time.monotonic())
         self._wake.set()
 
+    def look(self, server: str) -> None:
+        """Probe *server* now: its role is being changed."""
+        self._monitor.nudge(server, time.monotonic())
+        self._wake.set()
+
     def failed(self, server: str, why: str) -> None:
         """Take *server* out: a worker could not use it, for *why*. The next good probe brings it back."""
         self._monitor.passive_failure(server, time.monotonic(), why)

@@ -16,7 +16,17 @@ import uvloop
 from rwrouter.config.model import Settings, TlsMode
 from rwrouter.counters import ServerCounters, server_values, sum_of_workers
 from rwrouter.process import logs
-from rwrouter.process.channel import Channel, Drain, Kill, Nudge, Ready, Topology
+from rwrouter.process.channel import (
+    Channel,
+    Drain,
+    EndTransactions,
+    Hold,
+    Kill,
+    Nudge,
+    Open,
+    Ready,
+    Topology,
+)
 from rwrouter.process.scoreboard import Scoreboard
 from rwrouter.protocol.auth import RsaKey
 from rwrouter.protocol.tls import context_towards_clients, context_towards_servers
@@ -31,6 +41,10 @@ log = logging.getLogger("rwrouter.worker")
 
 FLUSH_SECONDS: Final = 0.25
 """How often counts go to shared memory: not on the hot path, and soon enough for a person who watches."""
+
+
+COUNT_SECONDS: Final = 0.01
+"""Between two counts of open transactions, while a switchover waits for their end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +138,10 @@ class Worker:
         elif isinstance(message, Drain):
             self._drain_timeout = message.timeout
             self._stopping.set()
+        elif isinstance(message, Hold):
+            self._hold(message.candidate)
+        elif isinstance(message, EndTransactions):
+            self.gateway.holding.end_transactions()
         elif isinstance(message, Kill):
             self.gateway.kill(message.number, message.account, query_only=message.query_only)
 
@@ -134,6 +152,25 @@ class Worker:
         for name, row in indexes.items():
             if owners.get(row, name) != name:
                 self._before[1][row] = ServerCounters()
+
+    def _hold(self, candidate: str) -> None:
+        holding = self.gateway.holding
+        if not candidate:
+            holding.release()
+            return
+        holding.hold(candidate)
+        self.gateway.spawn(self._tell_open())
+
+    async def _tell_open(self) -> None:
+        """Tell the master what is under way on the primary, until writes flow again."""
+        told = -1
+        holding = self.gateway.holding
+        while holding.held_for:
+            count = holding.under_way()
+            if count != told:
+                told = count
+                self._channel.send(Open(count))
+            await asyncio.sleep(COUNT_SECONDS)
 
     def _on_orphaned(self) -> None:
         if not self._stopping.is_set():

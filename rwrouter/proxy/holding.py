@@ -20,6 +20,7 @@ from rwrouter.errors import NoServer, PrimaryTimeout, RouterError, TooManyHeld
 from rwrouter.model import Role
 from rwrouter.protocol.packets import build_error
 from rwrouter.sql import plans
+from rwrouter.sql.plans import Target
 
 if TYPE_CHECKING:
     from rwrouter.proxy.client import ClientConnection
@@ -106,6 +107,31 @@ class Holding:
         """Let writes flow again, to whoever is the primary now."""
         self.held_for = ""
         self.settle()
+
+    def under_way(self) -> int:
+        """Return how many transactions, and statements that may write, are open on the primary."""
+        return sum(map(self._is_under_way, self._gateway.clients.values()))
+
+    def _is_under_way(self, client: "ClientConnection") -> bool:
+        primary = self._gateway.routes.primary
+        home, current = client.home, client.current
+        if home is not None and home.endpoint is primary and client.session.in_transaction:
+            return True
+        return (
+            current is not None
+            and current.busy
+            and current.endpoint is primary
+            and not (client.plan.target is Target.REPLICA and client.session.free)
+        )
+
+    def end_transactions(self) -> None:
+        """End the sessions that `under_way` counts: to their clients the server has gone."""
+        for client in tuple(self._gateway.clients.values()):
+            if self._is_under_way(client):
+                log.warning(
+                    'event=ended client=%s reason="its transaction is open in a switchover"', client.peer
+                )
+                client.shut_down()
 
     def topology_changed(self) -> None:
         """The monitor has spoken."""

@@ -158,3 +158,17 @@ def test_a_wrong_decision_changes_nothing(
     assert found == status
     assert why in answer["error"]
     assert source == FixedSource()
+
+
+def test_a_switchover_is_begun_once() -> None:
+    """202 and how far it is; 409 while one is under way; 400 says what is wrong, and quotes no password."""
+    source = FixedSource()
+    order = '{"to": "db2", "user": "admin", "password": "topsecret"}'
+    headers = {"X-RWRouter": "test"}
+    assert _ask("/v1/switchover", source)[:2] == (200, {"state": "none", "over": True})
+    status, body, _ = _ask("/v1/switchover", source, None, headers, "POST", order)
+    assert (status, body["state"]) == (202, "running")
+    status, body, _ = _ask("/v1/switchover", source, None, headers, "POST", order)
+    assert (status, body["error"]) == (409, "one is under way")
+    status, body, _ = _ask("/v1/switchover", source, None, headers, "POST", order.replace("to", "too"))
+    assert (status, body["error"]) == (400, "switchover: unknown: too")

@@ -1,0 +1,328 @@
+"""`rwrouter switchover` on real servers, under load: no error, no lost or doubled write, and every failure undone."""
+
+import asyncio
+from collections.abc import Iterator
+
+import pymysql
+import pytest
+
+from rwrouter.cluster.probes import Row
+from rwrouter.cluster.switchover import Order, Statement
+from rwrouter.config.model import ServerTlsSettings
+from rwrouter.model import Address, Flavor, Role, Server, Snapshot, State
+from rwrouter.process.switching import OperatorHands, StepFailed, Switchover
+from rwrouter.sandbox import Sandbox, SandboxServer, Topology
+from tests.integration.harness import eventually
+from tests.switchover.command import switch
+from tests.switchover.load import Load, in_sync
+from tests.switchover.scenarios import (
+    SCHEMA,
+    back_and_forth,
+    killed_in_a_group,
+    make_table,
+    running,
+    sandbox_of,
+)
+
+PAUSE = 2.0
+"""Seconds between two acknowledged writes that a switchover may cost, on a machine that has nothing else to do."""
+
+BUSY = 5.0
+"""As much more is allowed here: other tests may run beside this one."""
+
+
+@pytest.fixture(scope="module")
+def group() -> Iterator[Sandbox]:
+    """Run a group of three."""
+    with sandbox_of(Flavor.MYSQL, Topology.GROUP) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture(scope="module", params=list(Flavor))
+def replicas(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
+    """Run a primary and two replicas, whose roles are as they were after each test."""
+    with sandbox_of(request.param) as sandbox:
+        yield sandbox
+
+
+def assert_roles(sandbox: Sandbox, primary: SandboxServer) -> None:
+    """All others are read-only and follow *primary*, which takes writes: a row written there is everywhere."""
+    word = "REPLICA" if sandbox.flavor is Flavor.MYSQL else "SLAVE"
+    assert primary.value("SELECT @@GLOBAL.read_only") == 0
+    for server in sandbox.servers:
+        if server is primary:
+            continue
+        assert server.value("SELECT @@GLOBAL.read_only") == 1
+        if sandbox.flavor is Flavor.MYSQL:
+            assert server.value("SELECT @@GLOBAL.super_read_only") == 1
+        rows = server.query(f"SHOW {word} STATUS")
+        port = rows[0].get("Source_Port") or rows[0].get("Master_Port")
+        assert (len(rows), port) == (1, primary.port)
+    primary.query(f"INSERT INTO {SCHEMA}.t (k) VALUES (1)")
+    in_sync(sandbox, primary)
+
+
+def test_no_client_notices(replicas: Sandbox) -> None:
+    """There and back under load, on MySQL and MariaDB."""
+    outcome = back_and_forth(replicas, 2, 4, "small", writes=30)
+    assert outcome.verdict.is_clean, outcome.verdict
+    assert outcome.verdict.pause < PAUSE + BUSY
+    assert_roles(replicas, replicas.primary)
+
+
+def test_no_client_notices_in_a_group(group: Sandbox) -> None:
+    """The same by Group Replication."""
+    outcome = back_and_forth(group, 2, 4, "small", writes=30)
+    assert outcome.verdict.is_clean, outcome.verdict
+    assert outcome.verdict.pause < PAUSE + BUSY
+
+
+def test_the_primary_of_a_group_is_killed(group: Sandbox) -> None:
+    """Reads go on without an error; writes wait and go on; what was in flight may fail, once a client."""
+    outcome = killed_in_a_group(group, 4, "small")
+    assert outcome.verdict.keeps_promises, outcome.verdict
+    assert outcome.verdict.read_errors == ()
+    assert len(outcome.verdict.write_errors) <= 4
+
+
+# -- every failure is undone
+
+
+class Gate:
+    """The router's part, for servers without a router: it sees what the servers are."""
+
+    def __init__(self, sandbox: Sandbox, *, is_blind: bool = False) -> None:
+        self.held: list[str] = []
+        self._sandbox = sandbox
+        self._is_blind = is_blind
+
+    def hold(self, candidate: str) -> None:
+        """Note."""
+        self.held.append(candidate)
+
+    def release(self) -> None:
+        """Note."""
+        self.held.append("")
+
+    async def drained(self, limit: float) -> int:  # noqa: ARG002
+        """Nobody is there."""
+        return 0
+
+    def end_transactions(self) -> None:
+        """Nobody is there."""
+
+    async def recognised(self, name: str, limit: float) -> bool:  # noqa: ARG002
+        """Tell whether *name* takes writes."""
+        server = self._sandbox.server(name)
+        writable = await asyncio.to_thread(server.value, "SELECT @@GLOBAL.read_only") == 0
+        return writable and not (self._is_blind and name != self._sandbox.primary.name)
+
+
+class Hands(OperatorHands):
+    """The operator's, which count statements and fail once: before or after the statement is done."""
+
+    def __init__(self, order: Order, sandbox: Sandbox, fails_at: int, *, before: bool) -> None:
+        addresses = {server.name: Address(server.host, server.port) for server in sandbox.servers}
+        super().__init__(order, addresses, ServerTlsSettings())
+        self.left = fails_at
+        self.before = before
+        self.failed = ""
+
+    async def run(self, server: str, statement: Statement, limit: float) -> list[Row]:
+        """Run it, or fail."""
+        self.left -= 1
+        fails = self.left == 0
+        if fails:
+            self.failed = f"{server}: {statement}"
+        if fails and self.before:
+            raise StepFailed("made to fail")
+        rows = await super().run(server, statement, limit)
+        if fails:
+            raise StepFailed("made to fail")
+        return rows
+
+
+def order_of(sandbox: Sandbox, to: str) -> Order:
+    """Return the order of root."""
+    root, replication = sandbox.accounts.root, sandbox.accounts.replication
+    return Order(to, root.user, root.password, replication.user, replication.password)
+
+
+def carry_out(sandbox: Sandbox, gate: Gate, hands: Hands, order: Order) -> Switchover:
+    """Run one switchover from the sandbox's primary, in this process."""
+    servers = tuple(
+        Server(
+            one.name,
+            Address(one.host, one.port),
+            Role.PRIMARY if one is sandbox.primary else Role.REPLICA,
+            State.UP,
+            "",
+        )
+        for one in sandbox.servers
+    )
+
+    async def play() -> Switchover:
+        switchover = Switchover(order, Snapshot(1, servers, sandbox.primary.name, None, ""), gate, hands)
+        await switchover.run()
+        return switchover
+
+    return asyncio.run(play())
+
+
+@pytest.mark.timeout(600)
+def test_a_failure_at_each_statement_is_undone(replicas: Sandbox) -> None:
+    """After it has been done: the roles are as they were, replication runs, and writes flow again."""
+    candidate = replicas.replicas[0]
+    order = order_of(replicas, candidate.name)
+    make_table(replicas.primary)
+    tried: list[str] = []
+    for number in range(1, 100):
+        gate = Gate(replicas)
+        hands = Hands(order, replicas, number, before=False)
+        report = carry_out(replicas, gate, hands, order).report
+        if not hands.failed or report.state == "done":
+            break
+        tried.append(hands.failed)
+        assert report.state == "rolled back", (hands.failed, report.as_json())
+        assert gate.held == [candidate.name, ""]
+        assert_roles(replicas, replicas.primary)
+    words = ("read_only = 1", "gtid", "STOP", "CHANGE", "START", "STATUS", "read_only = 0")
+    assert all(any(word in one for one in tried) for word in words), tried
+    assert report.state == "done"  # only the clean-up could still fail: it is the last one
+    follow_back(replicas, candidate)
+
+
+def follow_back(sandbox: Sandbox, primary: SandboxServer) -> None:
+    """Make the sandbox's first server the primary again, by a switchover without a fault."""
+    addresses = {server.name: server for server in sandbox.servers}
+    assert addresses[primary.name] is primary
+    servers = tuple(
+        Server(
+            one.name,
+            Address(one.host, one.port),
+            Role.PRIMARY if one is primary else Role.REPLICA,
+            State.UP,
+            "",
+        )
+        for one in sandbox.servers
+    )
+    order = order_of(sandbox, sandbox.primary.name)
+    hands = Hands(order, sandbox, 0, before=False)
+
+    async def play() -> Switchover:
+        switchover = Switchover(order, Snapshot(1, servers, primary.name, None, ""), Gate(sandbox), hands)
+        await switchover.run()
+        return switchover
+
+    report = asyncio.run(play()).report
+    assert report.state == "done", report.as_json()
+    assert_roles(sandbox, sandbox.primary)
+
+
+def test_a_new_primary_that_the_router_does_not_see_is_undone(replicas: Sandbox) -> None:
+    """The last step before writes flow has its way back, too."""
+    make_table(replicas.primary)
+    order = order_of(replicas, replicas.replicas[0].name)
+    gate = Gate(replicas, is_blind=True)
+    report = carry_out(replicas, gate, Hands(order, replicas, 0, before=False), order).report
+    assert report.state == "rolled back", report.as_json()
+    assert "was not seen to be the primary" in report.problems[0]
+    assert_roles(replicas, replicas.primary)
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_a_failure_in_a_group_is_undone(before: bool) -> None:
+    """The group's primary is who it was."""
+    with sandbox_of(Flavor.MYSQL, Topology.GROUP) as sandbox:
+        order = order_of(sandbox, sandbox.replicas[0].name)
+        report = carry_out(sandbox, Gate(sandbox), Hands(order, sandbox, 1, before=before), order).report
+        assert report.state == "rolled back", report.as_json()
+        assert sandbox.members()[sandbox.primary.name] == ("ONLINE", "PRIMARY")
+
+
+# -- with a router, under load
+
+
+@pytest.mark.parametrize("case", ["password", "rights"])
+def test_a_switchover_that_fails_under_load(replicas: Sandbox, case: str) -> None:
+    """A wrong password of replication, an operator without rights: undone, and no client has an error."""
+    make_table(replicas.primary)
+    in_sync(replicas, replicas.primary)
+    to = replicas.replicas[0].name
+    with running(replicas) as router:
+        with Load(router, SCHEMA, 4) as load:
+            load.go_on(30)
+            if case == "password":
+                environment = {"RWROUTER_REPLICATION_PASSWORD": "wrong"}
+                status, report, _ = switch(router, replicas, to, "--catch-up", "2s", environment=environment)
+                assert "verify" in report["problems"][0]
+                assert (status, report["state"]) == (3, "rolled back"), report
+            else:
+                # MySQL does not even let it see the group; MariaDB refuses the first change.
+                monitor = replicas.monitor
+                environment = {"RWROUTER_OPERATOR_PASSWORD": monitor.password}
+                status, report, _ = switch(
+                    router, replicas, to, "--user", monitor.user, environment=environment
+                )
+                assert (status, report["state"]) in {(1, "refused"), (3, "rolled back")}, report
+            load.go_on(30)
+        in_sync(replicas, replicas.primary)
+        verdict = load.judge(replicas.servers)
+    assert verdict.is_clean, verdict
+    assert_roles(replicas, replicas.primary)
+
+
+def test_an_open_transaction(replicas: Sandbox) -> None:
+    """It is waited for, then refused; or ended where the operator says so. One that ends in time is not noticed."""
+    make_table(replicas.primary)
+    in_sync(replicas, replicas.primary)
+    first, other = replicas.primary, replicas.replicas[0]
+    with running(replicas) as router, router.connect() as connection, connection.cursor() as cursor:
+        cursor.execute("BEGIN")
+        cursor.execute(f"INSERT INTO {SCHEMA}.t (k) VALUES (7)")
+        status, report, _ = switch(router, replicas, other.name, "--drain", "500ms")
+        assert (status, report["state"]) == (3, "rolled back")
+        assert "1 transactions are still open" in report["problems"][0]
+        cursor.execute("COMMIT")
+        assert_roles(replicas, first)
+        cursor.execute("BEGIN")
+        cursor.execute(f"INSERT INTO {SCHEMA}.t (k) VALUES (8)")
+        status, report, said = switch(
+            router, replicas, other.name, "--drain", "500ms", "--transactions", "kill"
+        )
+        assert status == 0, (report, said)
+        with pytest.raises(pymysql.MySQLError):
+            cursor.execute("COMMIT")
+        in_sync(replicas, other)
+        assert [
+            server.value(f"SELECT COUNT(*) FROM {SCHEMA}.t WHERE k = 7") for server in replicas.servers
+        ] == [1] * 3
+        assert [
+            server.value(f"SELECT COUNT(*) FROM {SCHEMA}.t WHERE k = 8") for server in replicas.servers
+        ] == [0] * 3
+        assert switch(router, replicas, first.name)[0] == 0
+    assert_roles(replicas, first)
+
+
+def test_what_is_checked_first(replicas: Sandbox) -> None:
+    """A dry run shows the SQL; what can't be done is refused; neither holds or changes anything."""
+    make_table(replicas.primary)
+    first, other = replicas.primary, replicas.replicas[0]
+    with running(replicas) as router:
+        status, report, _ = switch(router, replicas, other.name, "--dry-run")
+        assert (status, report["state"]) == (0, "planned")
+        assert f"HOST = '{other.host}'" in str(report["steps"])
+        assert replicas.accounts.replication.password not in str(report)
+        status, report, _ = switch(router, replicas, first.name)
+        assert (status, report["problems"]) == (1, [f"{first.name} is the primary already"])
+        status, report, _ = switch(router, replicas, "db9")
+        assert (status, report["state"]) == (1, "refused")
+        word = "REPLICA" if replicas.flavor is Flavor.MYSQL else "SLAVE"
+        other.query(f"STOP {word}")
+        try:
+            status, report, _ = switch(router, replicas, other.name)
+            assert (status, report["state"]) == (1, "refused")
+        finally:
+            other.query(f"START {word}")
+        eventually(lambda: "event=switchover " in router.log(), "it is logged")
+    assert_roles(replicas, first)
