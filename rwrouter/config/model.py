@@ -180,6 +180,17 @@ class ServerTlsSettings(Section):
     key: str = Field(default="", description="PEM file of its private key")
 
 
+class CompressionSettings(Section):
+    """The compressed protocol: fewer bytes on the link, for CPU on both sides."""
+
+    clients: bool = Field(
+        default=True, description="offered to clients: zlib, and zstd where the servers are MySQL"
+    )
+    servers: Literal["none", "zlib", "zstd"] = Field(
+        default="none", description="asked of the servers; one that has it not gets none (zstd: MariaDB)"
+    )
+
+
 class UserSettings(Section):
     """A user that the router checks itself: for mysql_native_password, and clients without TLS or RSA."""
 
@@ -252,6 +263,7 @@ class Settings(Section):
     reads: ReadSettings = ReadSettings()
     client_tls: ClientTlsSettings = ClientTlsSettings()
     server_tls: ServerTlsSettings = ServerTlsSettings()
+    compression: CompressionSettings = CompressionSettings()
     users: tuple[UserSettings, ...] = Field(default=(), description="users that the router checks itself")
     limits: Limits = Limits()
     log: LogSettings = LogSettings()

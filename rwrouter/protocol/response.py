@@ -95,6 +95,7 @@ class Reply:
         "changes",
         "error",
         "failure",
+        "infile_number",
         "insert_id",
         "prepared",
         "state",
@@ -112,6 +113,7 @@ class Reply:
         self.status = 0  # of the last OK or EOF; an ERR has none, and leaves it
         self.warnings = 0
         self.insert_id = 0
+        self.infile_number = 0  # sequence id of the request, once LOCAL_INFILE
         self.error: bytes | None = None  # payload of the ERR that ended the reply
         self.changes: list[bytes] = []  # session-state blocks of the reply's OK packets, raw
         self.failure = ""  # what is wrong, once FAILED
@@ -236,6 +238,7 @@ class Reply:
                 state = COLUMN_DEFINITIONS
                 continue
             if state == FIRST and first == 0xFB:
+                self.infile_number = header >> 24
                 pos = after
                 state = LOCAL_INFILE
                 break

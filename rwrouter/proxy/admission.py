@@ -5,7 +5,13 @@ from typing import TYPE_CHECKING, Final
 
 from rwrouter.errors import AccessDenied, NoServer, RouterError
 from rwrouter.protocol.auth import Secret
-from rwrouter.protocol.flags import CLIENT_CONNECT_WITH_DB, CLIENT_SESSION_TRACK, CLIENT_SSL
+from rwrouter.protocol.flags import (
+    CLIENT_COMPRESS,
+    CLIENT_CONNECT_WITH_DB,
+    CLIENT_SESSION_TRACK,
+    CLIENT_SSL,
+    CLIENT_ZSTD,
+)
 from rwrouter.protocol.handshake import Login, ServerHandshake
 from rwrouter.proxy.backend import BackendConnection
 from rwrouter.proxy.dial import Account, Refusal
@@ -20,7 +26,8 @@ log = logging.getLogger("rwrouter.client")
 WAITING_SHARE: Final = 0.8
 """Of the time for a login, at most so much is spent waiting for a server: the error must be told in time."""
 
-_NOT_FOR_SERVERS: Final = CLIENT_SSL | CLIENT_CONNECT_WITH_DB
+_NOT_FOR_SERVERS: Final = CLIENT_SSL | CLIENT_CONNECT_WITH_DB | CLIENT_COMPRESS | CLIENT_ZSTD
+_COMPRESSION: Final = {"none": 0, "zlib": CLIENT_COMPRESS, "zstd": CLIENT_ZSTD}
 
 
 async def admit(
@@ -62,7 +69,9 @@ def account_of(gateway: "Gateway", login: Login, peer: str) -> Account:
     return Account(
         user=user,
         secret=secret,
-        capabilities=(login.capabilities & ~_NOT_FOR_SERVERS) | CLIENT_SESSION_TRACK,
+        capabilities=(login.capabilities & ~_NOT_FOR_SERVERS)
+        | CLIENT_SESSION_TRACK
+        | _COMPRESSION[gateway.settings.compression.servers],
         collation=login.collation,
         attributes={**login.attributes, b"rwrouter_client": peer.encode()},
         client_tracks=bool(login.capabilities & CLIENT_SESSION_TRACK),

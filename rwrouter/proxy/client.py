@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any, Final
 from rwrouter.errors import BackendLost, ClientProtocolError, RouterError, ShuttingDown
 from rwrouter.protocol.charsets import has_unsafe_trail_bytes, is_unsafe_collation
 from rwrouter.protocol.flags import (
+    CLIENT_COMPRESS,
     CLIENT_QUERY_ATTRIBUTES,
+    CLIENT_ZSTD,
     COM_CHANGE_USER,
     COM_QUERY,
     COM_QUIT,
@@ -136,6 +138,7 @@ class ClientConnection(asyncio.Protocol):
         self._write = transport.write
         self.routes = gateway.routes.of(client_key(peer, number))
         self._counters = gateway.counters
+        self.is_compressed = bool(login.capabilities & (CLIENT_COMPRESS | CLIENT_ZSTD))
         self.has_attributes = bool(login.capabilities & CLIENT_QUERY_ATTRIBUTES)
         self._mode_version = -1
         self._follow_mode()
@@ -437,7 +440,8 @@ class ClientConnection(asyncio.Protocol):
             data = bytes(self._inbox)
             taken = upload.receive(data)
             del self._inbox[:taken]
-            backend.transport.write(data[:taken])
+            piece = data[:taken]
+            backend.transport.write(upload.renumber(piece) if self.is_compressed and upload.number else piece)
         if upload.complete:
             self.upload = None
             if self.command == COM_STMT_SEND_LONG_DATA:
@@ -542,7 +546,7 @@ class ClientConnection(asyncio.Protocol):
     def infile_wanted(self, backend: BackendConnection, data: bytes) -> None:
         """LOCAL INFILE: what comes next from the client is its file."""
         self.forward(data)
-        self.upload = Upload(file=True)
+        self.upload = Upload(file=True, number=backend.reply.infile_number + 1)
         backend.reply.file_sent()
         if self._inbox:
             self._pass_on()

@@ -12,6 +12,7 @@ from rwrouter.protocol.auth import Secret
 from rwrouter.protocol.handshake import ClientHandshake, Ready, Refused, StartTls
 from rwrouter.protocol.tls import TlsContext, TlsLayer
 from rwrouter.proxy.backend import BackendConnection
+from rwrouter.proxy.compressed import CompressedTransport
 from rwrouter.proxy.measured import MeasuredConnection
 from rwrouter.proxy.secure import SecureTransport
 from rwrouter.proxy.servers import Endpoint
@@ -118,6 +119,9 @@ class Login(asyncio.Protocol):
                     event.capabilities,
                     client_tracks=account.client_tracks,
                     schema=self._schema,
+                )
+                self._transport = CompressedTransport.wrap(
+                    self._transport, event.capabilities, backend, towards_server=True
                 )
                 self._transport.set_protocol(backend)
                 backend.connection_made(self._transport)

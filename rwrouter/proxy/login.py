@@ -11,6 +11,7 @@ from rwrouter.protocol.packets import build_error
 from rwrouter.protocol.tls import TlsLayer
 from rwrouter.proxy.admission import admit
 from rwrouter.proxy.client import ClientConnection
+from rwrouter.proxy.compressed import CompressedTransport
 from rwrouter.proxy.gateway import Gateway
 from rwrouter.proxy.secure import SecureTransport
 
@@ -60,6 +61,7 @@ class ClientLogin(asyncio.Protocol):
             tls_required=gateway.settings.client_tls.mode == "REQUIRED",
             verifier=gateway.verifier,
             rsa=gateway.rsa,
+            compression=gateway.settings.compression.clients,
         )
         self._deadline = gateway.loop.call_later(gateway.settings.limits.handshake_timeout, self._too_late)
         self._transport.write(self._machine.data_to_send())
@@ -121,6 +123,9 @@ class ClientLogin(asyncio.Protocol):
         machine.accept()
         self._deadline.cancel()
         self._transport.write(machine.data_to_send())
+        self._transport = CompressedTransport.wrap(
+            self._transport, login.capabilities, self, level=login.zstd_level
+        )
         client = ClientConnection(
             gateway,
             self._transport,
@@ -136,7 +141,9 @@ class ClientLogin(asyncio.Protocol):
         gateway.clients[self._number] = client
         self._transport.resume_reading()
         if machine.rest:
-            client.data_received(machine.rest)
+            transport = self._transport
+            receiver = transport if isinstance(transport, CompressedTransport) else client
+            receiver.data_received(machine.rest)
 
     def _finish(self, machine: ServerHandshake) -> None:
         self._machine = None

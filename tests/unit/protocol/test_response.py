@@ -281,3 +281,13 @@ def test_bytes_after_the_end_are_a_failure() -> None:
     reply.receive(packets(ok(), ok()))
     assert reply.state == response.FAILED
     assert "after the end" in reply.failure
+
+
+def test_a_request_for_a_file_tells_its_number() -> None:
+    """The file's packets go on from there, also behind other results."""
+    reply = Reply(0)
+    reply.begin(COM_QUERY)
+    more = b"\x07\x00\x00\x01\x00\x00\x00\x0a\x00\x00\x00"
+    data = more + b"\x05\x00\x00\x02\xfbname"
+    assert reply.receive(data) == data
+    assert (reply.state, reply.infile_number) == (response.LOCAL_INFILE, 2)

@@ -41,3 +41,15 @@ def test_a_short_command() -> None:
     upload = Upload()
     assert upload.receive(b"\x02\x00\x00\x00\x03;rest") == 6
     assert upload.complete
+
+
+def test_a_file_is_numbered_on() -> None:
+    """Ids of a client that counts otherwise are put right, however its packets are cut."""
+    upload = Upload(file=True, number=255)
+    stream = b"\x03\x00\x00\x07abc\x01\x00\x00\x09d\x00\x00\x00\x08"
+    out = b""
+    for at in range(len(stream)):
+        assert upload.receive(stream[at : at + 1]) == 1
+        out += upload.renumber(stream[at : at + 1])
+    assert upload.complete
+    assert out == b"\x03\x00\x00\xffabc\x01\x00\x00\x00d\x00\x00\x00\x01"
