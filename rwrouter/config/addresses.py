@@ -2,6 +2,7 @@
 
 import ipaddress
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -28,6 +29,10 @@ class UnixPath:
 
 Listener = Address | UnixPath
 
+UNIX: Final = "unix"
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network | str
+"""A network of addresses, or UNIX: whoever connects over a unix socket."""
+
 
 def parse_server(text: str) -> Address:
     """Return where a MySQL server is; the port is 3306 where it is left out. Raises ValueError."""
@@ -50,6 +55,34 @@ def parse_listener(text: str) -> Listener:
             f'"{text}": the path has {len(path.encode())} bytes, more than the {UNIX_PATH_LIMIT} of a socket'
         )
     return UnixPath(path)
+
+
+def parse_network(text: str) -> Network:
+    """Return a network such as 10.0.0.0/8, a single address, or UNIX for "unix". Raises ValueError."""
+    if text == UNIX:
+        return UNIX
+    try:
+        return ipaddress.ip_network(text)
+    except ValueError:
+        pass
+    try:
+        meant = ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        raise ValueError(
+            f'"{text}" is no network: write one such as "10.0.0.0/8" or "fd00::/8", an address, or "unix"'
+        ) from None
+    raise ValueError(f'"{text}" has bits behind its prefix: write "{meant}"')
+
+
+def is_in(host: str, networks: Iterable[Network]) -> bool:
+    """Tell whether *host*, an address ("" for a unix socket), is in one of *networks*."""
+    if not host:
+        return UNIX in networks
+    address = ipaddress.ip_address(host.partition("%")[0])
+    mapped = getattr(address, "ipv4_mapped", None)
+    if mapped is not None:
+        address = mapped
+    return any(not isinstance(network, str) and address in network for network in networks)
 
 
 def parse_admin(text: str) -> Address:

@@ -8,7 +8,7 @@ from typing import Annotated, Final, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, Strict
 from pydantic import model_validator as validated
 
-from rwrouter.config.addresses import parse_admin, parse_listener, parse_server
+from rwrouter.config.addresses import parse_admin, parse_listener, parse_network, parse_server
 from rwrouter.config.units import parse_duration, parse_size
 
 
@@ -31,6 +31,11 @@ def _listener(text: str) -> str:
 def _admin(text: str) -> str:
     if text:
         parse_admin(text)
+    return text
+
+
+def _network(text: str) -> str:
+    parse_network(text)
     return text
 
 
@@ -61,6 +66,7 @@ Duration = Annotated[float, Strict(), BeforeValidator(parse_duration)]  # second
 Size = Annotated[int, Strict(), BeforeValidator(parse_size)]  # bytes: 65536, "64K", "1M"
 ServerAddress = Annotated[str, AfterValidator(_server)]
 ListenerAddress = Annotated[str, AfterValidator(_listener)]
+NetworkText = Annotated[str, AfterValidator(_network)]
 AdminAddress = Annotated[str, AfterValidator(_admin)]
 Workers = Annotated[int | Literal["auto"], BeforeValidator(_workers)]
 
@@ -191,6 +197,21 @@ class CompressionSettings(Section):
     )
 
 
+class ProxyProtocolSettings(Section):
+    """The PROXY protocol: the address of a client that comes over a balancer, and towards servers."""
+
+    networks: tuple[NetworkText, ...] = Field(
+        default=(),
+        description='whose PROXY headers (v1, v2) are believed: `"10.0.0.0/8"`, an address, `"unix"`; '
+        "balancers that always send one, and no others",
+    )
+    to_servers: bool = Field(
+        default=False,
+        description="tells servers each client's address (v2): MariaDB and Percona Server, with the router in "
+        "their proxy_protocol_networks",
+    )
+
+
 class UserSettings(Section):
     """A user that the router checks itself: for mysql_native_password, and clients without TLS or RSA."""
 
@@ -264,6 +285,7 @@ class Settings(Section):
     client_tls: ClientTlsSettings = ClientTlsSettings()
     server_tls: ServerTlsSettings = ServerTlsSettings()
     compression: CompressionSettings = CompressionSettings()
+    proxy_protocol: ProxyProtocolSettings = ProxyProtocolSettings()
     users: tuple[UserSettings, ...] = Field(default=(), description="users that the router checks itself")
     limits: Limits = Limits()
     log: LogSettings = LogSettings()

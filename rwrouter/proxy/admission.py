@@ -31,11 +31,11 @@ _COMPRESSION: Final = {"none": 0, "zlib": CLIENT_COMPRESS, "zstd": CLIENT_ZSTD}
 
 
 async def admit(
-    gateway: "Gateway", machine: ServerHandshake, login: Login, peer: str
+    gateway: "Gateway", machine: ServerHandshake, login: Login, peer: str, address: tuple[str, int] | None
 ) -> tuple[Account, BackendConnection] | None:
     """Log in to a server as the client of *login*; None: *machine* has rejected it, with the server's words."""
     try:
-        account = account_of(gateway, login, peer)
+        account = account_of(gateway, login, peer, address)
         schema = (login.schema or "").encode("utf-8", "surrogateescape")
         backend = await first_connection(gateway, account, schema)
     except Refusal as refusal:
@@ -53,7 +53,9 @@ async def admit(
     return account, backend
 
 
-def account_of(gateway: "Gateway", login: Login, peer: str) -> Account:
+def account_of(
+    gateway: "Gateway", login: Login, peer: str, address: tuple[str, int] | None = None
+) -> Account:
     """Return how to log in to servers for the client of *login*. Raises AccessDenied."""
     user, secret = login.user, login.secret
     configured = gateway.configured.get(user)
@@ -75,6 +77,7 @@ def account_of(gateway: "Gateway", login: Login, peer: str) -> Account:
         collation=login.collation,
         attributes={**login.attributes, b"rwrouter_client": peer.encode()},
         client_tracks=bool(login.capabilities & CLIENT_SESSION_TRACK),
+        address=address,
     )
 
 

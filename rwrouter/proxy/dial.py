@@ -8,6 +8,7 @@ from typing import Final, NamedTuple, cast
 from rwrouter.config.addresses import is_loopback
 from rwrouter.config.model import Settings, TlsMode
 from rwrouter.errors import BackendProtocolError, RouterError
+from rwrouter.protocol import proxy_header
 from rwrouter.protocol.auth import Secret
 from rwrouter.protocol.handshake import ClientHandshake, Ready, Refused, StartTls
 from rwrouter.protocol.tls import TlsContext, TlsLayer
@@ -49,6 +50,7 @@ class Account(NamedTuple):
     collation: int
     attributes: Mapping[bytes, bytes]
     client_tracks: bool  # the client asked for session tracking
+    address: tuple[str, int] | None = None  # of the client; None: it came over a unix socket
 
 
 class Login(asyncio.Protocol):
@@ -62,6 +64,8 @@ class Login(asyncio.Protocol):
         tls: str,
         context: TlsContext | None,
         kind: type[BackendConnection] = BackendConnection,
+        *,
+        announces: bool = False,
     ) -> None:
         self.done: asyncio.Future[BackendConnection] = asyncio.get_running_loop().create_future()
         self._endpoint = endpoint
@@ -69,6 +73,7 @@ class Login(asyncio.Protocol):
         self._schema = schema
         self._context = context
         self._kind = kind
+        self._announces = announces  # begins with a PROXY header
         self._machine = ClientHandshake(
             user=account.user,
             secret=account.secret,
@@ -83,6 +88,9 @@ class Login(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Wait for the server's greeting."""
         self._transport = cast("asyncio.Transport", transport)
+        if self._announces:
+            server = transport.get_extra_info("peername")
+            self._transport.write(proxy_header.build(self._account.address, server[:2] if server else None))
 
     def data_received(self, data: bytes) -> None:
         """Feed the machine, and act on what it says."""
@@ -172,6 +180,7 @@ class Dialer:
         self._context = context
         measured = settings.reads.strategy in {"least_outstanding", "latency"}
         self._kind = MeasuredConnection if measured else BackendConnection
+        self._announces = settings.proxy_protocol.to_servers
         self._tls = _TLS.get(settings.server_tls.mode, "required")
 
     async def open(self, endpoint: Endpoint, account: Account, schema: bytes) -> BackendConnection:
@@ -191,7 +200,7 @@ class Dialer:
         login: Login | None = None
 
         def factory() -> Login:
-            return Login(endpoint, account, schema, tls, self._context, self._kind)
+            return Login(endpoint, account, schema, tls, self._context, self._kind, announces=self._announces)
 
         async with asyncio.timeout(self._timeout):
             transport, login = await loop.create_connection(factory, address.host, address.port)

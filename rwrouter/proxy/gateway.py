@@ -6,6 +6,7 @@ import os
 from collections.abc import Coroutine, Mapping
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from rwrouter.config.addresses import parse_network
 from rwrouter.config.model import Settings
 from rwrouter.counters import ServerCounters, WorkerCounters
 from rwrouter.errors import NoServer
@@ -80,6 +81,7 @@ class Gateway:
         self.first_number = FIRST_NUMBER
         self._classifiers: dict[tuple[Flavor, bool, bool, bool], Classifier] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
+        self.balancers = [parse_network(text) for text in settings.proxy_protocol.networks]
         self.configured = {
             user.name: (Secret.of(user.password.get_secret_value().encode()), user) for user in settings.users
         }

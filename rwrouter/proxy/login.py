@@ -4,11 +4,14 @@ import asyncio
 import logging
 from typing import cast
 
+from rwrouter.config.addresses import is_in
 from rwrouter.errors import HandshakeError, RouterError, TooManyConnections
+from rwrouter.protocol import proxy_header
 from rwrouter.protocol.handshake import Login as LoginEvent
 from rwrouter.protocol.handshake import ServerHandshake, StartTls
 from rwrouter.protocol.packets import build_error
 from rwrouter.protocol.tls import TlsLayer
+from rwrouter.protocol.wire import Malformed
 from rwrouter.proxy.admission import admit
 from rwrouter.proxy.client import ClientConnection
 from rwrouter.proxy.compressed import CompressedTransport
@@ -18,12 +21,18 @@ from rwrouter.proxy.secure import SecureTransport
 log = logging.getLogger("rwrouter.client")
 
 
-def peer_name(transport: asyncio.BaseTransport) -> str:
-    """Return who the client is, for logs: its address, or its unix socket."""
+def peer_address(transport: asyncio.BaseTransport) -> tuple[str, int] | None:
+    """Return whom *transport* comes from; None: from a unix socket."""
     peer = transport.get_extra_info("peername")
-    if isinstance(peer, tuple) and len(peer) >= 2:
-        return f"[{peer[0]}]:{peer[1]}" if ":" in peer[0] else f"{peer[0]}:{peer[1]}"
-    return "unix"
+    return (peer[0], peer[1]) if isinstance(peer, tuple) and len(peer) >= 2 else None
+
+
+def peer_name(address: tuple[str, int] | None) -> str:
+    """Return who a client is, for logs: its address, or its unix socket."""
+    if address is None:
+        return "unix"
+    host, port = address
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 class ClientLogin(asyncio.Protocol):
@@ -36,13 +45,16 @@ class ClientLogin(asyncio.Protocol):
         self._number = 0
         self._scramble = b""
         self._secure = False
+        self._head = b""  # the start of a PROXY header
+        self._has_header = False
         self._spoke = False  # it has sent something: not the health check of a balancer
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Greet, or say why nobody can be served."""
         gateway = self._gateway
         self._transport = cast("asyncio.Transport", transport)
-        self._peer = peer_name(transport)
+        self._address = peer_address(transport)
+        self._peer = peer_name(self._address)
         gateway.counters.clients_total += 1
         try:
             if len(gateway.clients) >= gateway.settings.limits.max_connections:
@@ -83,6 +95,10 @@ class ClientLogin(asyncio.Protocol):
         machine = self._machine
         if machine is None:
             return
+        if not self._spoke:
+            data = self._behind_proxy_header(data)
+            if not data:
+                return
         self._spoke = True
         machine.receive(data)
         while True:
@@ -109,10 +125,45 @@ class ClientLogin(asyncio.Protocol):
             self._deadline.cancel()
             self._transport.close()
 
+    def _behind_proxy_header(self, data: bytes) -> bytes:
+        """Read the PROXY header at the start of a connection; return what follows it, b"" if that is still to come.
+
+        There is one at most: a second would be the client's own, and could claim any address.
+        """
+        data = self._head + data
+        if self._has_header or not proxy_header.begins(data):
+            return data
+        self._head = data
+        if len(data) < 4:  # it can still be a packet
+            return b""
+        if not is_in(self._address[0] if self._address else "", self._gateway.balancers):
+            self._break_off(f"a PROXY header from {self._peer}, which is in none of proxy_protocol.networks")
+            return b""
+        try:
+            header = proxy_header.parse(data)
+        except Malformed as exc:
+            self._break_off(str(exc))
+            return b""
+        if header is None:
+            return b""
+        self._has_header = True
+        self._head = b""
+        if header.client is not None:
+            self._address = header.client
+            self._peer = peer_name(header.client)
+        return data[header.size :]
+
+    def _break_off(self, why: str) -> None:
+        log.warning('event=ended client=%s reason="%s"', self._peer, why)
+        self._machine = None
+        self._deadline.cancel()
+        self._transport.write(build_error(HandshakeError(why), 1))
+        self._transport.close()
+
     async def _enter(self, machine: ServerHandshake, login: LoginEvent) -> None:
         """Log in to a server with what the client has proved; only then is the client in."""
         gateway = self._gateway
-        admitted = await admit(gateway, machine, login, self._peer)
+        admitted = await admit(gateway, machine, login, self._peer, self._address)
         if admitted is None:
             self._finish(machine)
             return

@@ -93,7 +93,7 @@ class UserChange(asyncio.Protocol):
 
     async def _enter(self, machine: ServerHandshake, login: Login) -> None:
         client = self._client
-        admitted = await admit(self._gateway, machine, login, client.peer)
+        admitted = await admit(self._gateway, machine, login, client.peer, client.account.address)
         self._machine = None
         if admitted is None:
             await self._refused(machine.data_to_send())

@@ -1,5 +1,6 @@
 """Addresses."""
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -9,9 +10,11 @@ from hypothesis import strategies as st
 from rwrouter.config.addresses import (
     UnixPath,
     clash,
+    is_in,
     is_loopback,
     parse_admin,
     parse_listener,
+    parse_network,
     parse_server,
 )
 from rwrouter.model import Address
@@ -147,3 +150,27 @@ def test_loopback(host: str, is_own: bool) -> None:
     """Loopback is what other machines can't reach; a wildcard is not."""
     assert is_loopback(Address(host, 1)) is is_own
     assert not is_loopback(Address("router.example.net", 1))
+
+
+def test_networks() -> None:
+    """Networks, single addresses, and whoever comes over a unix socket."""
+    networks = [parse_network(text) for text in ("10.0.0.0/8", "fd00::/8", "192.0.2.7", "unix")]
+    for host in ("10.255.0.1", "fd12::1", "fe80::1%eth0", "192.0.2.7", "::ffff:10.0.0.1", ""):
+        assert is_in(host, networks) is not host.startswith("fe80")
+    assert not is_in("192.0.2.8", networks)
+    assert not is_in("", networks[:2])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("10.0.0.1/8", 'write "10.0.0.0/8"'),
+        ("balancer", "is no network"),
+        ("", "is no network"),
+        ("*", "is no network"),
+    ],
+)
+def test_networks_that_are_none(text: str, message: str) -> None:
+    """The message says what to write."""
+    with pytest.raises(ValueError, match=re.escape(message)):
+        parse_network(text)

@@ -3,8 +3,11 @@
 import asyncio
 from typing import Any
 
+import pytest
+
 from rwrouter.config.model import Settings
 from rwrouter.model import Greeting, Role, Snapshot
+from rwrouter.protocol.proxy_header import build
 from rwrouter.proxy.gateway import Gateway
 from rwrouter.proxy.login import ClientLogin
 from tests.unit.proxy.stage import Transport, server
@@ -58,3 +61,72 @@ def test_garbage_ends_with_an_error() -> None:
         assert transport.take()[4] == 0xFF
 
     asyncio.run(play())
+
+
+V1 = b"PROXY TCP4 203.0.113.7 198.51.100.2 56324 3306\r\n"
+
+
+def greeted(*pieces: bytes, networks: tuple[str, ...] = ("192.0.2.0/24",)) -> tuple[ClientLogin, Transport]:
+    """Let a client from 192.0.2.1 connect and send *pieces*; return what it left behind, its greeting taken."""
+
+    async def play() -> tuple[ClientLogin, Transport]:
+        gateway = Gateway(Settings.model_validate({"proxy_protocol": {"networks": networks}}))
+        gateway.update(
+            Snapshot(1, (server("db1", Role.PRIMARY),), "db1", Greeting("9.7.4", 255, 0xFFFFFFFF), "")
+        )
+        transport = Transport()
+        login = ClientLogin(gateway)
+        login.connection_made(transport)
+        transport.take()
+        for piece in pieces:
+            login.data_received(piece)
+        login._deadline.cancel()
+        return login, transport
+
+    return asyncio.run(play())
+
+
+@pytest.mark.parametrize(
+    "header", [V1, build(("203.0.113.7", 56324), ("198.51.100.2", 3306))], ids=["v1", "v2"]
+)
+def test_a_balancer_tells_the_clients_address(header: bytes) -> None:
+    """Whole, or in single bytes; the connection goes on behind it."""
+    for pieces in ([header], [header[at : at + 1] for at in range(len(header))]):
+        login, transport = greeted(*pieces)
+        assert (login._peer, login._address) == ("203.0.113.7:56324", ("203.0.113.7", 56324))
+        assert not transport.closed
+        assert transport.take() == b""
+
+
+def test_a_health_check_keeps_its_own_address() -> None:
+    """LOCAL and UNKNOWN tell of nobody; that the balancer hangs up then is no event."""
+    for header in (build(None, None), b"PROXY UNKNOWN\r\n"):
+        login, transport = greeted(header)
+        assert login._peer == "192.0.2.1:4711"
+        assert not login._spoke
+        assert not transport.closed
+
+
+@pytest.mark.parametrize(
+    ("pieces", "networks", "why"),
+    [
+        ([V1], ("10.0.0.0/8", "unix"), b"in none of proxy_protocol.networks"),
+        ([V1], (), b"in none of proxy_protocol.networks"),
+        ([b"PROXY TCP4 nowhere\r\n"], ("192.0.2.1",), b"PROXY header"),
+        ([V1 + V1], ("192.0.2.1",), b"packet of 5198416 bytes"),
+        ([V1, V1], ("192.0.2.1",), b"packet of 5198416 bytes"),
+    ],
+)
+def test_headers_that_are_not_believed(pieces: list[bytes], networks: tuple[str, ...], why: bytes) -> None:
+    """From elsewhere, broken, or a second one, which the client itself has made up: an error, and the end."""
+    _, transport = greeted(*pieces, networks=networks)
+    assert transport.closed
+    answer = transport.take()
+    assert answer[4] == 0xFF
+    assert why in answer
+
+
+def test_a_packet_in_pieces_is_no_header() -> None:
+    """A client whose packet begins with the letter P, and comes byte by byte, is waited for."""
+    _, transport = greeted(b"P", b"\0", b"\0", b"\x01", networks=())
+    assert not transport.closed
