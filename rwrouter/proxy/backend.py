@@ -4,7 +4,7 @@ import asyncio
 from typing import Protocol, cast
 
 from rwrouter.errors import BackendLost
-from rwrouter.protocol.flags import CLIENT_QUERY_ATTRIBUTES, COM_QUERY, COM_QUIT
+from rwrouter.protocol.flags import CLIENT_MULTI_STATEMENTS, CLIENT_QUERY_ATTRIBUTES, COM_QUERY, COM_QUIT
 from rwrouter.protocol.framing import frame
 from rwrouter.protocol.response import DONE, FAILED, FIRST, LOCAL_INFILE, Reply
 from rwrouter.proxy.servers import Endpoint
@@ -58,6 +58,7 @@ class BackendConnection(asyncio.Protocol):
         "reply",
         "role",
         "schema",
+        "several",
         "stale",
         "tracks",
         "transport",
@@ -86,6 +87,9 @@ class BackendConnection(asyncio.Protocol):
         self.prepared = PreparedHere()
         self.schema = schema
         self.role = b""  # the SET ROLE that was run on it
+        self.several = bool(
+            capabilities & CLIENT_MULTI_STATEMENTS
+        )  # it takes several statements in one packet
         self.stale = False  # its session was reset elsewhere: it has to be, before its next statement
         self.tracks = False  # its state trackers have been switched on
         self._asked: asyncio.Future[bytes] | None = None  # a reply that the router itself waits for

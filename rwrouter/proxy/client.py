@@ -36,7 +36,7 @@ from rwrouter.protocol.handshake import Login
 from rwrouter.protocol.packets import build_error
 from rwrouter.protocol.statements import sql_of_query, translate
 from rwrouter.protocol.upload import Upload
-from rwrouter.proxy import executing, holding, learning, moving, pairing, user_change, waiting
+from rwrouter.proxy import commands, executing, holding, learning, moving, pairing, user_change, waiting
 from rwrouter.proxy.backend import BackendConnection
 from rwrouter.proxy.carrying import is_kept_elsewhere
 from rwrouter.proxy.dial import Account
@@ -412,7 +412,7 @@ class ClientConnection(asyncio.Protocol):
             rest, self._inbox = bytes(self._inbox), bytearray()
             user_change.begin(self, self._transport, data + rest)
         else:
-            self.run(data, pairing.plan_of_command(self, data), command)
+            commands.run(self, data)
 
     def _command_head(self, size: int) -> None:
         """Run a command that is too long to be kept: it is passed on as it comes, and can't be run again."""
@@ -516,7 +516,7 @@ class ClientConnection(asyncio.Protocol):
         elif self.command in executing.COMMANDS:
             executing.after(self, backend)
         else:
-            pairing.after_command(self, backend)
+            commands.after(self, backend)
 
     def sql_at_hand(self) -> bytes:
         """Return the text of the COM_QUERY that runs."""

@@ -42,9 +42,14 @@ def answer_kill(client: "ClientConnection", sql: bytes) -> bool:
     Those the primary answers: a person who reads its process list means its numbers.
     """
     asked = read_kill(sql)
-    if asked is None or asked[0] < client.gateway.first_number:
+    return asked is not None and begin_kill(client, asked[0], query_only=asked[1])
+
+
+def begin_kill(client: "ClientConnection", number: int, *, query_only: bool) -> bool:
+    """Carry out what *client* asks for; False where *number* is a server's own."""
+    if number < client.gateway.first_number:
         return False
-    client.begin_local(_killed(client, *asked))
+    client.begin_local(_killed(client, number, query_only))
     return True
 
 

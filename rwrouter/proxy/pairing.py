@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 from rwrouter.errors import BackendLost, NoServer, RouterError
 from rwrouter.model import Flavor, Role, State
 from rwrouter.protocol.flags import (
+    CLIENT_MULTI_STATEMENTS,
     COM_INIT_DB,
     COM_PING,
     COM_RESET_CONNECTION,
+    COM_SET_OPTION,
     COM_STMT_EXECUTE,
     COM_STMT_FETCH,
     COM_STMT_RESET,
@@ -25,7 +27,7 @@ from rwrouter.protocol.flags import (
 from rwrouter.protocol.framing import frame
 from rwrouter.protocol.packets import build_error
 from rwrouter.protocol.resultset import build_text_result, first_value
-from rwrouter.proxy import executing, holding, waiting
+from rwrouter.proxy import commands, executing, holding, waiting
 from rwrouter.proxy.backend import BackendConnection
 from rwrouter.proxy.carrying import StateLost, is_kept_elsewhere, keep_on, reset
 from rwrouter.proxy.dial import Refusal
@@ -257,7 +259,7 @@ async def connection_for(client: "ClientConnection", endpoint: Endpoint, command
 
     Raises RouterError, OSError, Unfit, StateLost.
     """
-    return await _ready(client, endpoint, _OTHER, Where.PRIMARY, command)
+    return await _ready(client, endpoint, commands.OTHER, Where.PRIMARY, command)
 
 
 class RefusesVariables(Unfit):
@@ -346,6 +348,12 @@ async def bring(client: "ClientConnection", backend: BackendConnection) -> None:
         if backend.reply.error is not None:
             raise Unfit("it refuses the session's schema: " + _text(backend.reply.error))
         backend.schema = session.schema
+    several = bool(client.account.capabilities & CLIENT_MULTI_STATEMENTS)
+    if backend.several != several:
+        await backend.ask(bytes((COM_SET_OPTION, not several, 0)))
+        if backend.reply.error is not None:
+            raise Unfit("it refuses COM_SET_OPTION: " + _text(backend.reply.error))
+        backend.several = several
     backend.version = session.version
 
 
@@ -504,21 +512,6 @@ def lost_in_statement(client: "ClientConnection", backend: BackendConnection, wh
         client.lost(backend, why)
 
 
-def after_command(client: "ClientConnection", backend: BackendConnection) -> None:
-    """A command other than COM_QUERY has ended well: learn what only its name tells."""
-    if client.command == COM_RESET_CONNECTION:
-        client.session.reset()
-        client.session.version += 1
-        client.statements.clear()
-        client.cursors.clear()
-        client.home = client.keeper = None
-        client.user_variables.clear()
-        client.insert_id_at = None
-        for other in client.backends.values():
-            other.forget()
-            other.stale = other is not backend
-
-
 def leave_dead_servers(client: "ClientConnection") -> None:
     """Hang up on servers that the monitor has found dead: what runs there is run elsewhere, or fails now.
 
@@ -533,18 +526,6 @@ def leave_dead_servers(client: "ClientConnection") -> None:
 
 
 # -- commands and statements for the router itself
-
-
-def plan_of_command(_client: "ClientConnection", data: bytes) -> Plan:
-    """Return the plan of a command other than COM_QUERY."""
-    return _COMMANDS.get(data[4], _OTHER)
-
-
-_OTHER = Plan(Target.PRIMARY, "this command runs on the primary")
-_COMMANDS = {
-    COM_PING: _OTHER,
-    COM_INIT_DB: Plan(Target.PRIMARY, "the schema is remembered", effects=plans.SCHEMA),
-}
 
 
 def answer(client: "ClientConnection", sql: bytes, plan: Plan) -> bool:
