@@ -35,7 +35,14 @@ class WorkerCounters:
     held: int = _total("statements that have waited for a primary")
     held_timeouts: int = _total("such waits that ended with an error")
     waits: int = _total("reads that waited for a replica to have a write")
-    wait_timeouts: int = _total("such waits that ended on the primary")
+    wait_timeouts: int = _total("such waits that ended without it: another server was asked")
+    wait_microseconds: int = _total("time that reads have waited so, in microseconds")
+    waits_spared: int = _total("reads that need not wait: the monitor had seen the write on the replica")
+    waits_skipped: int = _total(
+        "reads that only looked, on a replica thought to be too far behind to wait for"
+    )
+    read_fallbacks: int = _total("reads that the primary answered, because no replica was fit for them")
+    reads_refused: int = _total("reads that failed, because no replica was fit (reads.fallback)")
     local_answers: int = _total("statements answered by the router itself")
     protocol_errors: int = _total("connections ended because a client broke the protocol")
     bytes_in: int = _total("bytes received from clients")

@@ -139,3 +139,11 @@ class NotSupported(RouterError):
 
     code = 9606
     sqlstate = "0A000"
+
+
+class BadRequest(RouterError):
+    """A RWROUTER statement that is not understood, or stands among others: says what there is."""
+
+    code = 9607
+    sqlstate = "42000"
+    retryable = True

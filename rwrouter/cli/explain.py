@@ -12,7 +12,6 @@ import click
 from rwrouter.model import Flavor
 from rwrouter.sql import plans
 from rwrouter.sql.classifier import Classifier
-from rwrouter.sql.plans import Plan
 
 # Character sets in which a trail byte can look like a quote or a backslash.
 MULTIBYTE_UNSAFE: Final = frozenset({"big5", "cp932", "gb18030", "gbk", "sjis"})
@@ -48,26 +47,7 @@ class Explainer:
                 no_backslash_escapes=no_backslash_escapes,
                 multibyte_unsafe=multibyte_unsafe,
             )
-        return describe(classifier.plan(sql))
-
-
-def describe(plan: Plan) -> dict[str, Any]:
-    """Return *plan* as plain values. `pins` names what ties the session to its connection."""
-    hint = plan.hint
-    return {
-        "target": plan.target.value,
-        "reason": plan.reason,
-        "digest": plan.digest,
-        "effects": plans.names(plan.effects),
-        "pins": plans.names(
-            plan.effects & (plans.PINS | plans.KEEPS | plans.BEGINS | plans.BEGINS_READ_ONLY)
-        ),
-        "hint": {
-            name: value for name in hint.__dataclass_fields__ if (value := getattr(hint, name)) is not None
-        }
-        if hint is not None
-        else None,
-    }
+        return plans.describe(classifier.plan(sql))
 
 
 def explain_line(explainer: Explainer, line: str) -> dict[str, Any]:

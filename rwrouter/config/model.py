@@ -153,8 +153,13 @@ class ReadSettings(Section):
     resume_lag: Duration | None = Field(
         default=None, description="it comes back below this lag; half of max_lag if not given"
     )
-    fallback: Literal["primary", "error"] = Field(
-        default="primary", description="where reads go while no replica may answer"
+    fallback: Literal["primary", "wait", "error"] = Field(
+        default="primary", description="what becomes of a read while no replica is fit for it"
+    )
+    fallback_timeout: Duration = Field(
+        default=5.0,
+        ge=0,
+        description='fallback = "wait": how long a read waits for a replica before it fails',
     )
     consistency: Literal["eventual", "session", "global", "primary"] = Field(
         default="session", description="which writes a read must see"
@@ -224,6 +229,9 @@ class UserSettings(Section):
     )
     consistency: Literal["eventual", "session", "global", "primary"] | None = Field(
         default=None, description="instead of reads.consistency for this user"
+    )
+    max_lag: Duration | None = Field(
+        default=None, gt=0, description="its reads are asked only of replicas that are no further behind"
     )
 
 

@@ -1,18 +1,25 @@
-"""Small text result sets: built for the router's own answers, read from the router's own questions.
+"""Small result sets: built for the router's own answers, read from the router's own questions.
 
-Page "Text Resultset" of the MySQL source documentation. Result sets of clients are never read or built: they flow.
+Pages "Text Resultset" and "Binary Protocol Resultset" of the MySQL source documentation.
+Result sets of clients are never read or built: they flow.
 """
 
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from rwrouter.protocol.flags import CLIENT_DEPRECATE_EOF, SERVER_STATUS_AUTOCOMMIT
+from rwrouter.protocol.flags import (
+    CLIENT_DEPRECATE_EOF,
+    CLIENT_OPTIONAL_RESULTSET_METADATA,
+    SERVER_STATUS_AUTOCOMMIT,
+)
 from rwrouter.protocol.framing import frames
 
 _VAR_STRING: Final = 0xFD
 _LONGLONG: Final = 0x08
 _UTF8MB4: Final = 45
 _BINARY: Final = 63
+_NOT_NULL: Final = 1
+_BINARY_FLAG: Final = 128
 
 
 def _lenenc(text: bytes) -> bytes:
@@ -24,34 +31,104 @@ def _lenenc(text: bytes) -> bytes:
     return b"\xfd" + size.to_bytes(3, "little") + text
 
 
-def _column(name: str, numeric: bool) -> bytes:
-    title = _lenenc(name.encode())
-    fixed = (_BINARY if numeric else _UTF8MB4).to_bytes(2, "little") + (1024).to_bytes(4, "little")
-    kind = bytes((_LONGLONG if numeric else _VAR_STRING,))
-    return b"\x03def\x00\x00\x00" + title + b"\x00" + b"\x0c" + fixed + kind + b"\x81\x00\x00\x00\x00"
+class Heading(NamedTuple):
+    """A column of the router's own: its name, whether it holds numbers (LONGLONG), else texts, and NULLs."""
+
+    name: str
+    is_number: bool = False
+    has_nulls: bool = False
+
+
+class Encoding(NamedTuple):
+    """How texts are written: *collation* is the id that columns name, *codec* Python's name for it."""
+
+    collation: int = _UTF8MB4
+    codec: str = "utf-8"
+
+    def encode(self, text: str) -> bytes:
+        """Return *text* in these bytes; what the character set lacks becomes a question mark."""
+        return text.encode(self.codec, "replace")
+
+
+UTF8MB4: Final = Encoding()
+
+Row = Sequence[str | int | None]
+
+
+def _definition(column: Heading, encoding: Encoding) -> bytes:
+    title = _lenenc(encoding.encode(column.name))
+    collation = _BINARY if column.is_number else encoding.collation
+    fixed = collation.to_bytes(2, "little") + (1024).to_bytes(4, "little")
+    kind = _LONGLONG if column.is_number else _VAR_STRING
+    flags = (_BINARY_FLAG if column.is_number else 0) | (0 if column.has_nulls else _NOT_NULL)
+    described = fixed + bytes((kind,)) + flags.to_bytes(2, "little") + b"\x00\x00\x00"
+    return b"\x03def\x00\x00\x00" + title + b"\x00" + b"\x0c" + described
+
+
+def definitions(
+    columns: Sequence[Heading], capabilities: int, *, status: int, encoding: Encoding = UTF8MB4
+) -> list[bytes]:
+    """Return the payloads that describe *columns*, and the EOF after them where the client expects one."""
+    payloads = [_definition(column, encoding) for column in columns]
+    if not capabilities & CLIENT_DEPRECATE_EOF:
+        payloads.append(b"\xfe\x00\x00" + status.to_bytes(2, "little"))
+    return payloads
+
+
+def build_result(
+    columns: Sequence[Heading],
+    rows: Sequence[Row],
+    capabilities: int,
+    *,
+    status: int,
+    encoding: Encoding = UTF8MB4,
+    binary: bool = False,
+) -> bytes:
+    """Return a whole result set, as packets. *binary*: the reply to a COM_STMT_EXECUTE ("Binary Resultset")."""
+    row_of = _binary_row if binary else _text_row
+    count = bytes((len(columns),))
+    payloads = [b"\x01" + count if capabilities & CLIENT_OPTIONAL_RESULTSET_METADATA else count]
+    payloads += definitions(columns, capabilities, status=status, encoding=encoding)
+    payloads += [row_of(columns, row, encoding) for row in rows]
+    end = b"\xfe\x00\x00" + status.to_bytes(2, "little")
+    payloads.append(end + b"\x00\x00" if capabilities & CLIENT_DEPRECATE_EOF else end)
+    return frames(payloads, 1)
+
+
+def build_ok(status: int) -> bytes:
+    """Return an OK packet that reports nothing but *status*."""
+    return frames([b"\x00\x00\x00" + status.to_bytes(2, "little") + b"\x00\x00"], 1)
 
 
 def build_text_result(
     columns: Sequence[str],
-    rows: Sequence[Sequence[str | int | None]],
+    rows: Sequence[Row],
     capabilities: int,
     *,
     status: int = SERVER_STATUS_AUTOCOMMIT,
-    sequence_id: int = 1,
 ) -> bytes:
-    """Return a whole text result set, as packets. A column whose first value is an int is a number."""
-    numeric = [bool(rows) and isinstance(rows[0][index], int) for index in range(len(columns))]
-    payloads = [bytes((len(columns),))]
-    payloads += [_column(name, number) for name, number in zip(columns, numeric, strict=True)]
-    eof = b"\xfe\x00\x00" + status.to_bytes(2, "little")
-    deprecated = bool(capabilities & CLIENT_DEPRECATE_EOF)
-    if not deprecated:
-        payloads.append(eof)
-    payloads += [
-        b"".join(b"\xfb" if value is None else _lenenc(str(value).encode()) for value in row) for row in rows
+    """Return a whole text result set. A column whose first value is an int is a number."""
+    kinds = [
+        Heading(name, bool(rows) and isinstance(rows[0][index], int)) for index, name in enumerate(columns)
     ]
-    payloads.append(b"\xfe\x00\x00" + status.to_bytes(2, "little") + b"\x00\x00" if deprecated else eof)
-    return frames(payloads, sequence_id)
+    return build_result(kinds, rows, capabilities, status=status)
+
+
+def _text_row(_columns: Sequence[Heading], row: Row, encoding: Encoding) -> bytes:
+    return b"".join(b"\xfb" if value is None else _lenenc(encoding.encode(str(value))) for value in row)
+
+
+def _binary_row(columns: Sequence[Heading], row: Row, encoding: Encoding) -> bytes:
+    nulls = bytearray((len(columns) + 9) // 8)  # the first two bits are not used
+    values = []
+    for index, (column, value) in enumerate(zip(columns, row, strict=True), 2):
+        if value is None:
+            nulls[index // 8] |= 1 << index % 8
+        elif column.is_number:
+            values.append(int(value).to_bytes(8, "little", signed=True))
+        else:
+            values.append(_lenenc(encoding.encode(str(value))))
+    return b"\x00" + bytes(nulls) + b"".join(values)
 
 
 def first_number(reply: bytes, capabilities: int) -> int | None:

@@ -11,7 +11,7 @@ from collections.abc import Coroutine
 from struct import Struct
 from typing import TYPE_CHECKING, Any, Final
 
-from rwrouter.errors import BackendLost, ClientProtocolError, RouterError, ShuttingDown
+from rwrouter.errors import BackendLost, BadRequest, ClientProtocolError, RouterError, ShuttingDown
 from rwrouter.protocol.charsets import has_unsafe_trail_bytes, is_unsafe_collation
 from rwrouter.protocol.flags import (
     CLIENT_COMPRESS,
@@ -36,7 +36,7 @@ from rwrouter.protocol.handshake import Login
 from rwrouter.protocol.packets import build_error
 from rwrouter.protocol.statements import sql_of_query, translate
 from rwrouter.protocol.upload import Upload
-from rwrouter.proxy import commands, executing, holding, learning, moving, pairing, user_change, waiting
+from rwrouter.proxy import commands, executing, holding, learning, moving, pairing, user_change
 from rwrouter.proxy.backend import BackendConnection
 from rwrouter.proxy.carrying import is_kept_elsewhere
 from rwrouter.proxy.dial import Account
@@ -45,7 +45,8 @@ from rwrouter.proxy.servers import Endpoint, client_key
 from rwrouter.routing.decision import Where, decide
 from rwrouter.routing.prepared import PlannedStatement, StatementBook
 from rwrouter.routing.session import Session
-from rwrouter.sql.plans import ENDS, LAST_INSERT_ID, Plan, Target
+from rwrouter.routing.terms import Wish
+from rwrouter.sql.plans import ASKS_ROUTER, ENDS, LAST_INSERT_ID, Plan, Target
 
 if TYPE_CHECKING:
     from rwrouter.proxy.gateway import Gateway
@@ -105,9 +106,11 @@ class ClientConnection(asyncio.Protocol):
         self.scramble = scramble  # of the greeting
         self.failed_changes = 0  # of its user
         self.session = Session(backend.schema) if session is None else session
-        self.consistency = waiting.consistency_of(gateway, login.user)
-        # Its reads need no decision beyond the plan.
-        self.spreads = self.consistency in {"eventual", "session"}
+        self.key = client_key(peer, number)
+        self.wish = Wish()  # by RWROUTER SET
+        self.terms = gateway.terms(login.user, self.wish)
+        self.consistency = self.terms.consistency
+        self.spreads = self.terms.need_no_choice  # its reads need no decision beyond the plan
         self.backends: dict[Endpoint, BackendConnection] = {backend.endpoint: backend}
         self.statements = StatementBook()
         self.statement: PlannedStatement | None = None  # of the COM_STMT_* command that runs
@@ -136,7 +139,7 @@ class ClientConnection(asyncio.Protocol):
         self._paused = False  # the client is not read
         self._transport = transport
         self._write = transport.write
-        self.routes = gateway.routes.of(client_key(peer, number))
+        self.routes = gateway.routes.of(self.key)
         self._counters = gateway.counters
         self.is_compressed = bool(login.capabilities & (CLIENT_COMPRESS | CLIENT_ZSTD))
         self.has_attributes = bool(login.capabilities & CLIENT_QUERY_ATTRIBUTES)
@@ -426,6 +429,9 @@ class ClientConnection(asyncio.Protocol):
         plan = self._classifier.plan_head(head[5:], size - 5) if command == COM_QUERY else STATEMENT
         if command in executing.COMMANDS and not executing.begin_long(self, head):
             return
+        if plan.effects & ASKS_ROUTER:
+            self.fail(BadRequest("a RWROUTER statement longer than limits.classified_bytes"), close=True)
+            return
         if plan.target is not Target.PRIMARY:
             plan = Plan(Target.PRIMARY, "too long to be read whole", digest=plan.digest, effects=plan.effects)
         self.pause()
@@ -524,6 +530,14 @@ class ClientConnection(asyncio.Protocol):
 
     def _sql(self, data: bytes) -> bytes:
         return (sql_of_query(data) or b"") if self.has_attributes else data[5:]
+
+    def follow_terms(self) -> None:
+        """Read from now on as settings and the session itself ask."""
+        self.terms = terms = self.gateway.terms(self.login.user, self.wish)
+        if terms.consistency != self.consistency:
+            self.session.writes += 1  # who has the session's writes is asked anew: "eventual" did not care
+        self.consistency = terms.consistency
+        self.spreads = terms.need_no_choice
 
     def _follow_mode(self) -> None:
         """Read SQL from now on as the session's mode and character set say."""

@@ -18,6 +18,7 @@ from rwrouter.protocol.flags import (
     COM_SET_OPTION,
 )
 from rwrouter.proxy.killing import begin_kill
+from rwrouter.routing.terms import Wish
 from rwrouter.sql import plans
 from rwrouter.sql.plans import Plan, Target
 
@@ -58,6 +59,8 @@ def after(client: "ClientConnection", backend: "BackendConnection") -> None:
     if client.command == COM_RESET_CONNECTION:
         client.session.reset()
         client.session.version += 1
+        client.wish = Wish()
+        client.follow_terms()
         client.statements.clear()
         client.cursors.clear()
         client.home = client.keeper = None

@@ -6,7 +6,7 @@ COM_STMT_EXECUTE of a statement that is known where it goes costs what a COM_QUE
 import logging
 from typing import TYPE_CHECKING, Final
 
-from rwrouter.errors import RouterError
+from rwrouter.errors import BadRequest, RouterError
 from rwrouter.protocol.flags import (
     COM_STMT_CLOSE,
     COM_STMT_EXECUTE,
@@ -18,9 +18,10 @@ from rwrouter.protocol.flags import (
 )
 from rwrouter.protocol.packets import build_error
 from rwrouter.protocol.statements import statement_id, translate, with_id
+from rwrouter.proxy import asking
 from rwrouter.routing.decision import Where
 from rwrouter.routing.prepared import FIRST, IN_A_SESSION, PlannedStatement, context_of
-from rwrouter.sql.plans import Plan, Target
+from rwrouter.sql.plans import ASKS_ROUTER, Plan, Target
 
 if TYPE_CHECKING:
     from rwrouter.proxy.backend import BackendConnection
@@ -71,6 +72,9 @@ def run(client: "ClientConnection", data: bytes) -> None:
         client.run(with_id(data, statement_id(data) | FIRST) if len(data) >= 9 else data, STRAY, command)
         return
     client.statement = statement
+    if statement.plan.effects & ASKS_ROUTER:
+        asking.command(client, statement, command)
+        return
     if command == COM_STMT_EXECUTE:
         execute(client, data, statement)
         return
@@ -90,6 +94,9 @@ def execute(
 ) -> None:
     """Run a COM_STMT_EXECUTE, on the connection that its plan and the session say; *endpoint*: whose turn it is."""
     plan = statement.plan
+    if plan.effects & ASKS_ROUTER:
+        asking.command(client, statement, COM_STMT_EXECUTE)
+        return
     if statement.has_long_data or plan.target is Target.LOCAL:
         plan = Plan(Target.PRIMARY, PREPARING.reason, digest=plan.digest, effects=plan.effects)
     elif endpoint is not None:
@@ -106,6 +113,9 @@ def begin_long(client: "ClientConnection", head: bytes) -> bool:
         text = f"Unknown prepared statement handler ({statement_id(head)}) given to mysqld_stmt_execute"
         client.fail_raw(build_error((1243, "HY000", text), 1), close=True)
         return False
+    if statement.plan.effects & ASKS_ROUTER:
+        client.fail(BadRequest("a RWROUTER statement takes no parameters"), close=True)
+        return False
     if head[4] == COM_STMT_SEND_LONG_DATA:
         statement.has_long_data = True
     return True
@@ -117,7 +127,11 @@ def _prepare(client: "ClientConnection", data: bytes) -> None:
         client.reply_with(build_error((1461, "42000", text), 1))
         return
     sql = data[5:]
-    client.statements.begin(sql, client.plan_of(sql), client.session)
+    plan = client.plan_of(sql)
+    if plan.effects & ASKS_ROUTER:
+        asking.prepare(client, sql, plan)
+        return
+    client.statements.begin(sql, plan, client.session)
     client.run(data, PREPARING, COM_STMT_PREPARE)
 
 

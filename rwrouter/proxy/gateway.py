@@ -17,6 +17,7 @@ from rwrouter.proxy.dial import Account, Dialer
 from rwrouter.proxy.holding import Holding
 from rwrouter.proxy.killing import kill
 from rwrouter.proxy.servers import Endpoint, Routes
+from rwrouter.routing.terms import Terms, Wish, combine
 from rwrouter.sql.classifier import Classifier
 
 if TYPE_CHECKING:
@@ -140,6 +141,15 @@ class Gateway:
     def classifiers(self) -> list[Classifier]:
         """Return all classifiers in use."""
         return list(self._classifiers.values())
+
+    def terms(self, user: str, wish: Wish) -> Terms:
+        """Return what the reads of a session of *user*, which itself has asked for *wish*, ask for."""
+        layers = [("RWROUTER SET", wish)]
+        configured = self.configured.get(user)
+        if configured is not None:
+            own = configured[1]
+            layers.append((f'the user "{user}"', Wish(own.consistency, own.max_lag)))
+        return combine(layers, self.settings.reads.consistency)
 
     def kill(self, number: int, account: Account, *, query_only: bool) -> bool:
         """End the statement, or the connection, of the client *number* of this worker, with *account*'s rights.

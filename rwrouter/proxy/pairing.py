@@ -4,6 +4,7 @@
 sends. What fails before anything ran is tried on the next server.
 """
 
+import asyncio
 import logging
 from typing import TYPE_CHECKING
 
@@ -20,14 +21,12 @@ from rwrouter.protocol.flags import (
     COM_STMT_RESET,
     COM_STMT_SEND_LONG_DATA,
     SERVER_STATUS_AUTOCOMMIT,
-    SERVER_STATUS_IN_TRANS,
     SERVER_STATUS_IN_TRANS_READONLY,
-    SERVER_STATUS_NO_BACKSLASH_ESCAPES,
 )
 from rwrouter.protocol.framing import frame
 from rwrouter.protocol.packets import build_error
-from rwrouter.protocol.resultset import build_text_result, first_value
-from rwrouter.proxy import commands, executing, holding, waiting
+from rwrouter.protocol.resultset import build_ok, build_text_result, first_value
+from rwrouter.proxy import asking, commands, executing, fallback, holding, waiting
 from rwrouter.proxy.backend import BackendConnection
 from rwrouter.proxy.carrying import StateLost, is_kept_elsewhere, keep_on, reset
 from rwrouter.proxy.dial import Refusal
@@ -59,14 +58,6 @@ OF_ACCOUNT = frozenset({1044, 1045, 1049, 1226, 1698, 1820, 1862, 3118, 3955, 41
 _NEEDS_PREPARED = frozenset({COM_STMT_EXECUTE, COM_STMT_FETCH, COM_STMT_RESET, COM_STMT_SEND_LONG_DATA})
 
 _READ_ONLY_SERVER = (1290).to_bytes(2, "little")
-
-_LASTING = (
-    SERVER_STATUS_IN_TRANS
-    | SERVER_STATUS_AUTOCOMMIT
-    | SERVER_STATUS_NO_BACKSLASH_ESCAPES
-    | SERVER_STATUS_IN_TRANS_READONLY
-)
-"""Status flags of the session: the others speak of one statement."""
 
 _ANYWHERE = frozenset({COM_PING, COM_INIT_DB, COM_RESET_CONNECTION})
 """Commands that any server can run while there is no primary: the session remembers what they do."""
@@ -131,12 +122,19 @@ async def _for_read(
     version = client.session.version
     tried |= {e: "it refuses the session's variables" for e, v in client.left_out.items() if v == version}
     is_refused = is_unfit = False
+    since = gateway.loop.time()
     while True:
         if endpoint is None or endpoint in tried:
             endpoint = _choose(client, plan, tried, server)
+        if endpoint is None and not fallback.to_primary(gateway):
+            if not fallback.is_patient(gateway, since):
+                raise fallback.refusal(client, plan, tried)
+            await asyncio.sleep(fallback.POLL)
+            tried.clear()
+            continue
         if endpoint is None:
             reasons = "; ".join(f"{e.server.name}: {why}" for e, why in tried.items())
-            if is_refused or gateway.settings.reads.fallback != "primary":
+            if is_refused:
                 raise NoServer(reasons or gateway.routes.why_nobody())
             if holding.until(client) <= gateway.loop.time():
                 raise gateway.holding.too_late(reasons or gateway.routes.why_nobody())
@@ -147,7 +145,7 @@ async def _for_read(
             tried.clear()
             continue
         try:
-            return await _ready(client, endpoint, plan, Where.READ, command, goal)
+            backend = await _ready(client, endpoint, plan, Where.READ, command, goal)
         except Refusal as refusal:
             is_refused |= refusal.number not in ENDING_ERRORS
             tried[endpoint] = str(refusal)
@@ -161,6 +159,10 @@ async def _for_read(
             tried[endpoint] = str(unfit)
         except (RouterError, OSError) as exc:
             tried[endpoint] = _unreachable(client, endpoint, exc)
+        else:
+            if tried and endpoint is gateway.routes.primary:
+                gateway.counters.read_fallbacks += 1
+            return backend
 
 
 async def _for_write(
@@ -231,10 +233,10 @@ def _choose(
     left = {
         endpoint
         for endpoint, _ in readers.laid_out
-        if endpoint not in tried and (endpoint is routes.primary or waiting.is_near_enough(endpoint, plan))
+        if endpoint not in tried and waiting.is_near_enough(client, endpoint, plan)
     }
-    found = readers.pick_if(left)
-    if found is not None:
+    found = readers.pick_if(fallback.allowed(client, left, tried))
+    if found is not None or not fallback.to_primary(client.gateway):
         return found
     primary = routes.primary
     return primary if primary is not None and primary not in tried else None
@@ -483,9 +485,9 @@ async def _elsewhere(client: "ClientConnection", failed: Endpoint) -> None:
     others = {
         endpoint
         for endpoint, _ in readers.laid_out
-        if endpoint is not failed and waiting.is_near_enough(endpoint, client.plan)
+        if endpoint is not failed and waiting.is_near_enough(client, endpoint, client.plan)
     }
-    endpoint = readers.pick_if(others)
+    endpoint = readers.pick_if(fallback.allowed(client, others, {failed: "it failed"}))
     await pair(client, client.request, client.plan, client.command, Where.READ, endpoint)
 
 
@@ -530,20 +532,23 @@ def leave_dead_servers(client: "ClientConnection") -> None:
 
 def answer(client: "ClientConnection", sql: bytes, plan: Plan) -> bool:
     """Answer a statement that speaks to the router, if it can be answered; else it goes to the primary."""
+    if plan.effects & plans.ASKS_ROUTER:
+        asking.answer(client, sql)
+        return True
+    status = asking.status_of(client)
     if plan.effects & plans.CONNECTION_ID:
         client.reply_with(
             build_text_result(
                 ["CONNECTION_ID()"],
                 [[client.number]],
                 client.login.capabilities,
-                status=client.session.status & _LASTING,
+                status=status,
             )
         )
         return True
     if plan.effects & plans.KILLS:
         return answer_kill(client, sql)
     if plan.effects & plans.TRACKERS:
-        status = (client.session.status & _LASTING).to_bytes(2, "little")
-        client.reply_with(b"\x07\x00\x00\x01\x00\x00\x00" + status + b"\x00\x00")
+        client.reply_with(build_ok(status))
         return True
     return False

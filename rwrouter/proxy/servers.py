@@ -27,13 +27,23 @@ class Endpoint:
     *tell* is who wants to know of each change of *outstanding*.
     """
 
-    __slots__ = ("counters", "is_gone", "latency", "outstanding", "server", "shunned_until", "tell")
+    __slots__ = (
+        "counters",
+        "is_gone",
+        "late_until",
+        "latency",
+        "outstanding",
+        "server",
+        "shunned_until",
+        "tell",
+    )
 
     def __init__(self, server: Server) -> None:
         self.server = server
         self.counters = ServerCounters()
         self.shunned_until = 0.0
         self.is_gone = False  # not among the servers any more: sessions leave it when they can
+        self.late_until = 0.0  # reads do not wait there for writes: one has waited in vain
         self.outstanding = 0
         self.latency = Latency()
         self.tell: Callable[[Endpoint, int], None] | None = None

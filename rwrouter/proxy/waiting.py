@@ -11,7 +11,7 @@ another router, just before the read came, and the primary alone knows of all.
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from rwrouter.errors import RouterError
 from rwrouter.protocol.resultset import first_value
@@ -21,21 +21,16 @@ from rwrouter.sql.plans import Plan
 if TYPE_CHECKING:
     from rwrouter.proxy.backend import BackendConnection
     from rwrouter.proxy.client import ClientConnection
-    from rwrouter.proxy.gateway import Gateway
     from rwrouter.proxy.servers import Endpoint
 
 log = logging.getLogger("rwrouter.pairing")
 
+LATE_SECONDS: Final = 1.0
+"""How long reads only look at a server on which one has waited in vain, and do not wait: the next would, too."""
+
 
 class Unfit(Exception):
     """A server can't answer this statement now, though it lives: the next one is asked."""
-
-
-def consistency_of(gateway: "Gateway", user: str) -> str:
-    """Return the level at which *user* reads."""
-    configured = gateway.configured.get(user)
-    level = configured[1].consistency if configured is not None else None
-    return level or gateway.settings.reads.consistency
 
 
 def level_of(client: "ClientConnection", plan: Plan) -> str:
@@ -43,12 +38,26 @@ def level_of(client: "ClientConnection", plan: Plan) -> str:
     return (plan.hint.consistency if plan.hint is not None else None) or client.consistency
 
 
-def is_near_enough(endpoint: "Endpoint", plan: Plan) -> bool:
-    """Tell whether *endpoint* is not known to be further behind than a hint of *plan* allows."""
-    if plan.hint is None or plan.hint.max_lag is None:
+def max_lag_of(client: "ClientConnection", plan: Plan) -> float | None:
+    """Return how far behind, in seconds, a replica may be for a read with *plan*; None: as far as reads.max_lag."""
+    hinted = plan.hint.max_lag if plan.hint is not None else None
+    return client.terms.max_lag if hinted is None else hinted
+
+
+def is_near_enough(client: "ClientConnection", endpoint: "Endpoint", plan: Plan) -> bool:
+    """Tell whether *endpoint* is the primary, or known to be no further behind than a read with *plan* allows."""
+    limit = max_lag_of(client, plan)
+    if limit is None or endpoint is client.gateway.routes.primary:
         return True
     lag = endpoint.server.lag.seconds
-    return lag is not None and lag <= plan.hint.max_lag
+    return lag is not None and lag <= limit
+
+
+def wrote_a_moment_ago(client: "ClientConnection") -> bool:
+    """Tell whether the session has written so lately that, without GTIDs, no replica is known to have it."""
+    wrote = client.session.last_write_at
+    gateway = client.gateway
+    return wrote is not None and gateway.loop.time() - wrote < gateway.settings.reads.causal_window
 
 
 async def everything(client: "ClientConnection", primary: "BackendConnection") -> Position | None:
@@ -91,11 +100,7 @@ async def wait(
     if goal is not None:
         await _reach(client, backend, goal)
     elif backend.reached != writes or client.consistency == "eventual":
-        reads = client.gateway.settings.reads
-        if (
-            session.last_write_at is not None
-            and client.gateway.loop.time() - session.last_write_at < reads.causal_window
-        ):
+        if wrote_a_moment_ago(client):
             raise Unfit("the session wrote a moment ago, and without GTIDs nobody knows whether it has that")
         if session.position:
             await _reach(client, backend, session.position)
@@ -105,12 +110,35 @@ async def wait(
 async def _reach(client: "ClientConnection", backend: "BackendConnection", position: Position) -> None:
     gateway = client.gateway
     server = backend.endpoint.server
-    if position.covered_by(server.executed):
-        return  # the monitor has seen it there: no wait
     counters = gateway.counters
-    counters.waits += 1
+    if position.covered_by(server.executed):
+        counters.waits_spared += 1  # the monitor has seen it there
+        return
     seconds = gateway.settings.reads.wait
+    began = gateway.loop.time()
+    vain = why_vain(backend.endpoint, seconds, began)
+    if vain:
+        # What is known of it may be a second old: it is asked, and not waited for.
+        counters.waits_skipped += 1
+        seconds = 0.0
+    else:
+        counters.waits += 1
     reply = await backend.query(wait_statement(server.flavor, position, seconds))
-    if backend.reply.error is not None or first_value(reply, client.login.capabilities) != b"0":
-        counters.wait_timeouts += 1
-        raise Unfit(f"it did not get the writes that the read must see within {seconds:g} s")
+    counters.wait_microseconds += int((gateway.loop.time() - began) * 1e6)
+    if backend.reply.error is None and first_value(reply, client.login.capabilities) == b"0":
+        return
+    if vain:
+        raise Unfit(f"it lacks writes that the read must see: {vain}")
+    counters.wait_timeouts += 1
+    backend.endpoint.late_until = gateway.loop.time() + LATE_SECONDS
+    raise Unfit(f"it did not get the writes that the read must see within {seconds:g} s")
+
+
+def why_vain(endpoint: "Endpoint", seconds: float, now: float) -> str:
+    """Return why *endpoint* will hardly have fresh writes within *seconds*, "" where nothing speaks against it."""
+    lag = endpoint.server.lag.seconds
+    if lag is not None and lag > seconds:
+        return f"it is {lag:g} s behind, and a read waits for {seconds:g} s at most"
+    if endpoint.late_until > now:
+        return "a read has waited there in vain a moment ago"
+    return ""

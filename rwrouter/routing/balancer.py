@@ -50,6 +50,9 @@ class Balancer(Protocol[T]):
     def pick_if(self, fit: "frozenset[T] | set[T]") -> T | None:
         """Return the next member that is in *fit*; None where there is none."""
 
+    def peek_if(self, fit: "frozenset[T] | set[T]") -> T | None:
+        """Return who `pick_if` would give now, and leave it as it is; None where chance decides, or there is none."""
+
 
 class RoundRobin(Generic[T]):
     """Gives its members in turn, each as often as its weight says."""
@@ -70,3 +73,8 @@ class RoundRobin(Generic[T]):
             if member in fit:
                 return member
         return None
+
+    def peek_if(self, fit: "frozenset[T] | set[T]") -> T | None:
+        """Return who `pick_if` would give now. Goes round once, so that the turn is where it was."""
+        found = [member for member in (self.pick() for _ in self._turns) if member in fit]
+        return found[0] if found else None

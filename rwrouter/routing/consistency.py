@@ -47,10 +47,15 @@ class Position:
 
 
 def wait_statement(flavor: Flavor, position: Position, seconds: float) -> bytes:
-    """Return the query that gives 0 once the server has *position*, and something else after *seconds*."""
+    """Return the query that gives 0 once the server has *position*, and something else after *seconds*.
+
+    With 0 seconds it only looks. (To MySQL's function, 0 means to wait for ever.)
+    """
     text = str(position).replace("\n", "").encode()
     if flavor is Flavor.MARIADB:
         return b"SELECT MASTER_GTID_WAIT('" + text + b"', " + f"{seconds:g}".encode() + b")"
+    if not seconds:
+        return b"SELECT 1 - GTID_SUBSET('" + text + b"', @@GLOBAL.gtid_executed)"
     return b"SELECT WAIT_FOR_EXECUTED_GTID_SET('" + text + b"', " + f"{seconds:g}".encode() + b")"
 
 

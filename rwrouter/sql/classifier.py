@@ -15,11 +15,12 @@ from typing import Final
 
 from rwrouter.model import Flavor
 from rwrouter.sql import hints, plans
+from rwrouter.sql.asking import ASKS
 from rwrouter.sql.digest import Digester, shorten
 from rwrouter.sql.features import Routines
 from rwrouter.sql.names import lock_call, names_of
 from rwrouter.sql.plans import Plan, Target
-from rwrouter.sql.statements import Verdict, is_connection_id, judge
+from rwrouter.sql.statements import ASKS_REASON, Verdict, is_connection_id, judge
 from rwrouter.sql.tokens import HINT, disagreement, render, tokenize
 
 _READ_HEAD: Final = 256  # bytes of a statement that show its verb
@@ -46,6 +47,9 @@ _TRACES: Final = re.compile(
 
 _LOCKS: Final = plans.NAMED_LOCK | plans.RELEASES_LOCK
 WRITE_HEAD: Final = "begins as a write"
+
+ASKING: Final = Plan(Target.LOCAL, ASKS_REASON, effects=plans.ASKS_ROUTER)
+"""The plan of what begins with RWROUTER: however the rest reads, no server sees it."""
 
 
 class Counters:
@@ -154,6 +158,8 @@ class Classifier:
         """
         if len(head) >= total:
             return self.plan(head)
+        if ASKS.match(head):
+            return ASKING
         if _WRITE_VERB.match(head):
             return Plan(Target.PRIMARY, WRITE_HEAD, digest=self._head_digest(head), effects=plans.WRITES)
         effects = plans.MAY_WRITE | _traces(head)
@@ -178,6 +184,8 @@ class Classifier:
         return len(self._shapes)
 
     def _plan_of_long(self, sql: bytes) -> Plan:
+        if ASKS.match(sql):
+            return ASKING
         if self._multibyte_unsafe and not sql.isascii():
             # A trail byte may look like a quote: what is a literal can't be told here.
             self.counters.not_understood += 1
@@ -202,6 +210,8 @@ class Classifier:
         if plan is not None:
             return plan
         self.counters.shape_misses += 1
+        if ASKS.match(sql):
+            return ASKING
         if self._digester.is_clean(shape):
             return self._plan_of_clean(shape)
         rest = self._digester.uncommented(sql)

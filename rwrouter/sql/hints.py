@@ -58,13 +58,14 @@ def read(texts: list[str]) -> Hint | None:
     hint = Hint(
         target=target,
         server=values.get("server"),
-        max_lag=_seconds(values.get("max_lag", "")),
+        max_lag=seconds_of(values.get("max_lag", "")),
         consistency=level if level in LEVELS else None,
         session=values.get("session"),
     )
     return None if hint == Hint() else hint
 
 
-def _seconds(text: str) -> float | None:
+def seconds_of(text: str) -> float | None:
+    """Return a time such as "500ms", "2s" or "1.5" in seconds, None where it is none."""
     match = _DURATION.fullmatch(text.lower())
     return float(match[1]) * _SECONDS[match[2]] if match else None

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 
 class Target(StrEnum):
@@ -69,6 +69,7 @@ RUNS_UNSEEN: Final = (
     1 << 45
 )  # CALL, EXECUTE, a compound statement: what it does to the session is not in its text
 USES_TABLES: Final = 1 << 44  # set by the session's owner where it matters: ends what SET TRANSACTION began
+ASKS_ROUTER: Final = 1 << 46  # RWROUTER ...: answered by the router, whatever it says
 
 EFFECT_NAMES: Final = {
     value: name.lower()
@@ -93,6 +94,23 @@ PINS: Final = (
 # What lives on the session's connection to the primary and ties nothing else there: a statement that asks for it goes
 # to the primary by its text.
 KEEPS: Final = USER_VARIABLE | PREPARES | HANDLER_OPENS
+
+
+def describe(plan: "Plan") -> dict[str, Any]:
+    """Return *plan* as plain values. `pins` names what ties the session to its connection."""
+    hint = plan.hint
+    return {
+        "target": plan.target.value,
+        "reason": plan.reason,
+        "digest": plan.digest,
+        "effects": names(plan.effects),
+        "pins": names(plan.effects & (PINS | KEEPS | BEGINS | BEGINS_READ_ONLY)),
+        "hint": {
+            name: value for name in hint.__dataclass_fields__ if (value := getattr(hint, name)) is not None
+        }
+        if hint is not None
+        else None,
+    }
 
 
 def names(effects: int) -> list[str]:

@@ -31,6 +31,9 @@ class Verdict:
     unknown: bool = False  # its first word is on no list
 
 
+ASKS_REASON: Final = "asks the router itself"
+_ASKS: Final = Verdict(Target.LOCAL, ASKS_REASON, plans.ASKS_ROUTER)
+
 _EMPTY: Final = Verdict(Target.PRIMARY, "is empty: the server answers it")
 
 # The more careful of two verdicts is the one that comes first here.
@@ -94,7 +97,10 @@ def _judge_reading(tokens: Sequence[Token], flavor: Flavor, routines: Routines) 
         return _judge_one(statements[0], flavor, routines)
     effects = plans.SEVERAL_STATEMENTS | plans.SEVERAL_RESULTS
     for statement in statements:
-        done = _judge_one(statement, flavor, routines).effects
+        verdict = _judge_one(statement, flavor, routines)
+        if verdict is _ASKS:
+            return verdict  # refused by the router: it stands alone
+        done = verdict.effects
         if done & plans.ENDS:
             effects &= ~(plans.BEGINS | plans.BEGINS_READ_ONLY)
         effects |= done
@@ -137,6 +143,8 @@ def _judge_one(tokens: Sequence[Token], flavor: Flavor, routines: Routines) -> V
     if start == len(tokens) or tokens[start].kind != WORD:
         return Verdict(Target.PRIMARY, "does not begin with a word", unknown=True)
     word = tokens[start].lower
+    if word == "rwrouter":
+        return _ASKS
     if word in _QUERIES:
         return _judge_query(walk(tokens, flavor, routines))
     kind = _KINDS.get(word) if start == 0 else None

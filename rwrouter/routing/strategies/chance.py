@@ -34,3 +34,8 @@ class Chance(Generic[T]):
             if point < end:
                 return member
         return left[-1][0]  # the product was rounded up to the sum
+
+    def peek_if(self, fit: "frozenset[T] | set[T]") -> T | None:
+        """Return the only one of *fit*; of several, chance decides."""
+        left = [member for member, weight in self.laid_out if weight and member in fit]
+        return left[0] if len(left) == 1 else None

@@ -39,6 +39,8 @@ class Ranking(Generic[T]):
         """Return the first of the client's servers that is in *fit*; None where there is none."""
         return next((member for member in self._order if member in fit), None)
 
+    peek_if = pick_if  # the order does not move
+
 
 class ClientHash(RoundRobin[T]):
     """Gives each client its ranking; where no client is known, the members in turn. *name*: a member's name."""

@@ -68,6 +68,11 @@ class LeastLatency(Generic[T]):
         """Return a member that is in *fit*; None where there is none."""
         return self._pick([place for place in self._all if self._members[place] in fit])
 
+    def peek_if(self, fit: "frozenset[T] | set[T]") -> T | None:
+        """Return the only one of *fit*; of several, chance decides."""
+        left = [member for member, weight in self.laid_out if weight and member in fit]
+        return left[0] if len(left) == 1 else None
+
     def _pick(self, places: Sequence[int]) -> T | None:
         count = len(places)
         members = self._members

@@ -22,7 +22,7 @@ class LeastOutstanding(Generic[T]):
     its weight, so that a quiet router spreads by the weights, as round robin does.
     """
 
-    __slots__ = ("_loads", "_members", "_places", "_turn", "_weights", "laid_out")
+    __slots__ = ("_loads", "_members", "_places", "_round", "_turn", "_weights", "laid_out")
 
     def __init__(self, members: Sequence[tuple[T, int]], outstanding: Callable[[T], int]) -> None:
         self.laid_out = list(members)
@@ -31,7 +31,9 @@ class LeastOutstanding(Generic[T]):
         self._weights = [weight for _, weight in weighty]
         self._places = {member: place for place, member in enumerate(self._members)}
         self._loads = [outstanding(member) / weight for member, weight in weighty]
-        self._turn = cycle(lay_out(self._weights) or [0]).__next__
+        turns = lay_out(self._weights) or [0]
+        self._round = len(turns)
+        self._turn = cycle(turns).__next__
 
     def changed(self, member: T, outstanding: int) -> None:
         """Take that *member* has *outstanding* statements under way now; one that is no member is left out."""
@@ -64,3 +66,11 @@ class LeastOutstanding(Generic[T]):
         tied = [place for place in places if self._loads[place] == least]
         after = self._turn()
         return self._members[next((place for place in tied if place >= after), tied[0])]
+
+    def peek_if(self, fit: "frozenset[T] | set[T]") -> T | None:
+        """Return who `pick_if` would give now. Goes round once, so that the turn is where it was."""
+        found = self.pick_if(fit)
+        if found is not None:
+            for _ in range(self._round - 1):
+                self._turn()
+        return found

@@ -65,7 +65,7 @@ def _complaint(tmp_path: Path, text: str | bytes, **overrides: Any) -> str:
         ),
         (
             '[reads]\nfallback = "primry"',
-            'f:4: reads.fallback: "primry" is not known: write "primary" or "error"; did you mean "primary"?',
+            'f:4: reads.fallback: "primry" is not known: write "primary", "wait" or "error"; did you mean "primary"?',
         ),
         (
             '[limits]\nclassified_bytes = "1 mile"',

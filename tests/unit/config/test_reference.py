@@ -11,7 +11,7 @@ from rwrouter.config.reference import reference
     [
         "| `max_lag` | a duration, above 0 | `10` |",
         "| `resume_lag` | a duration |  |",
-        '| `fallback` | `"primary"`, `"error"` | `"primary"` |',
+        '| `fallback` | `"primary"`, `"wait"`, `"error"` | `"primary"` |',
         "| `weight` | a number, 0 to 10000 | `100` |",
         "| `address` | a text | needed |",
         '| `listen` | a list of texts | `["127.0.0.1:6450"]` |',

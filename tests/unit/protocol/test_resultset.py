@@ -3,11 +3,20 @@
 import pytest
 
 from rwrouter.protocol import response
-from rwrouter.protocol.flags import CLIENT_DEPRECATE_EOF, COM_QUERY
+from rwrouter.protocol.flags import (
+    CLIENT_DEPRECATE_EOF,
+    CLIENT_OPTIONAL_RESULTSET_METADATA,
+    COM_QUERY,
+    COM_STMT_EXECUTE,
+)
 from rwrouter.protocol.framing import frames
 from rwrouter.protocol.response import Reply
 from rwrouter.protocol.resultset import (
     Column,
+    Encoding,
+    Heading,
+    Row,
+    build_result,
     build_text_result,
     first_number,
     first_value,
@@ -40,7 +49,7 @@ def test_all_of_a_result_is_read(capabilities: int) -> None:
     """Rows with NULL and long values; numbers are told from text by their columns."""
     data = build_text_result(["a", "b"], [[1, "x" * 300], [2, None]], capabilities)
     columns, rows = read_text_result(data, capabilities)
-    assert columns == [Column(8, 0x81), Column(253, 0x81)]
+    assert columns == [Column(8, 0x81), Column(253, 1)]
     assert rows == [[b"1", b"x" * 300], [b"2", None]]
     assert read_text_result(frames([b"\x00\x00\x00\x02\x00\x00\x00"], 1), capabilities) == ([], [])
 
@@ -63,3 +72,30 @@ def test_the_only_number_of_a_result(capabilities: int) -> None:
     head = [b"\x01", column, *([] if capabilities else [eof])]
     assert first_number(frames([*head, row, eof], 1), capabilities) == 1
     assert first_number(frames([*head, b"\x00\x04", eof], 1), capabilities) == -1
+
+
+COLUMNS = [
+    Heading("name"),
+    Heading("number", is_number=True, has_nulls=True),
+    Heading("text", has_nulls=True),
+]
+ROWS: list[Row] = [("é", 258, None), ("b", None, "c")]
+
+
+@pytest.mark.parametrize("capabilities", [0, CLIENT_DEPRECATE_EOF])
+def test_a_binary_result(capabilities: int) -> None:
+    """Rows carry a bitmap of NULLs that begins at bit 2, and integers of 8 bytes."""
+    data = build_result(COLUMNS, ROWS, capabilities, status=3, encoding=Encoding(8, "latin-1"), binary=True)
+    reply = Reply(capabilities)
+    reply.begin(COM_STMT_EXECUTE)
+    assert reply.receive(data) == data
+    assert reply.state == response.DONE
+    assert reply.status == 3
+    assert b"\x00\x10\x01\xe9" + (258).to_bytes(8, "little") in data
+    assert b"\x00\x08\x01b\x01c" in data
+
+
+def test_metadata_is_announced_to_a_client_that_can_go_without() -> None:
+    """With CLIENT_OPTIONAL_RESULTSET_METADATA the first packet says that it follows."""
+    data = build_result(COLUMNS, ROWS, CLIENT_OPTIONAL_RESULTSET_METADATA, status=2)
+    assert data[:6] == b"\x02\x00\x00\x01\x01\x03"

@@ -1,9 +1,11 @@
 """Which writes a read waits for."""
 
+from dataclasses import replace
+
 import pytest
 
-from rwrouter.model import Role
-from tests.unit.proxy.stage import Stage, by_name, on_stage, query, row, server
+from rwrouter.model import Lag, Role
+from tests.unit.proxy.stage import Stage, by_name, ok, on_stage, query, row, server
 
 UUID = "00000000-0000-0000-0000-000000000001"
 AHEAD = f"{UUID}:1-12"
@@ -129,3 +131,55 @@ def test_max_lag_passes_over_who_is_further_behind() -> None:
         assert await stage.send(query("SELECT /* rwrouter: max_lag=3s */ a FROM t")) == row("db2")
 
     on_stage(play)
+
+
+def written(lag: float, has: dict[str, str]) -> tuple[list[tuple[str, bytes]], list[bytes], dict[str, int]]:
+    """Insert, then read twice: db2 is *lag* seconds behind; *has*: what each answers to a look or wait."""
+    gtid = f"{UUID}:10"
+    report = bytes((3, len(gtid) + 2, 0, len(gtid))) + gtid.encode()
+    asked: list[tuple[str, bytes]] = []
+    answers: list[bytes] = []
+    counted: dict[str, int] = {}
+
+    def script(name: str, command: bytes) -> bytes | None:
+        if b"WAIT_FOR" in command or b"GTID_SUBSET" in command:
+            asked.append((name, b"wait" if b"WAIT_FOR" in command else b"look"))
+            return row(has[name])
+        return ok(state=report) if b"INSERT" in command else by_name(name, command)
+
+    async def play(stage: Stage) -> None:
+        late = replace(server("db2"), lag=Lag(lag))
+        stage.show(server("db1", Role.PRIMARY), late, server("db3"), generation=2)
+        for _ in range(2):
+            await stage.send(query("INSERT INTO t VALUES (1)"))
+            answers.append(await stage.send(query("SELECT a FROM t")))
+        counters = stage.gateway.counters
+        for name in ("waits", "wait_timeouts", "waits_skipped", "read_fallbacks"):
+            counted[name] = getattr(counters, name)
+
+    on_stage(play, script)
+    return asked, answers, counted
+
+
+def test_a_replica_far_behind_is_looked_at_and_not_waited_for() -> None:
+    """Its lag is above reads.wait: where it lacks the write, the other replica answers."""
+    asked, answers, counted = written(5.0, {"db2": "1", "db3": "0"})
+    assert ("db2", b"look") in asked
+    assert ("db2", b"wait") not in asked
+    assert answers == [row("db3")] * 2
+    assert counted == {"waits": 2, "wait_timeouts": 0, "waits_skipped": 2, "read_fallbacks": 0}
+
+
+def test_a_lag_that_is_over_costs_nothing() -> None:
+    """The look finds the write: what the monitor saw a second ago does not count."""
+    asked, answers, _ = written(5.0, {"db2": "0", "db3": "0"})
+    assert ("db2", b"look") in asked
+    assert row("db2") in answers
+
+
+def test_after_a_wait_in_vain_the_next_read_only_looks() -> None:
+    """One read has waited on each; the second finds nobody either, and the primary answers at once."""
+    asked, answers, counted = written(0.0, {"db2": "1", "db3": "1"})
+    assert sorted(asked) == [("db2", b"look"), ("db2", b"wait"), ("db3", b"look"), ("db3", b"wait")]
+    assert answers == [row("db1")] * 2
+    assert counted == {"waits": 2, "wait_timeouts": 2, "waits_skipped": 2, "read_fallbacks": 2}

@@ -46,3 +46,13 @@ def test_pick_if_passes_over_the_unfit() -> None:
     balancer = RoundRobin([("a", 1), ("b", 1)])
     assert {balancer.pick_if({"b"}) for _ in range(5)} == {"b"}
     assert balancer.pick_if({"x"}) is None
+
+
+@given(st.lists(st.integers(1, 9), min_size=1, max_size=5), st.integers(0, 30), st.sets(st.integers(0, 5)))
+def test_a_look_tells_who_is_next_and_changes_nothing(weights: list[int], before: int, fit: set[int]) -> None:
+    """However often one looks, `pick_if` gives whom `peek_if` has named."""
+    balancer = RoundRobin(list(enumerate(weights)))
+    for _ in range(before):
+        balancer.pick()
+    named = [balancer.peek_if(fit) for _ in range(3)]
+    assert named == [balancer.pick_if(fit)] * 3

@@ -40,3 +40,13 @@ def test_a_primary_is_asked_in_its_dialect() -> None:
     """MySQL has a set, MariaDB a position; as bytes in both."""
     assert b"gtid_current_pos AS BINARY" in executed_statement(Flavor.MARIADB)
     assert b"gtid_executed AS BINARY" in executed_statement(Flavor.MYSQL)
+
+
+def test_without_time_it_only_looks() -> None:
+    """MySQL's function would wait for ever with 0; MariaDB's does not wait."""
+    position = Position()
+    position.add(b"00000000-0000-0000-0000-000000000001:1-3")
+    assert wait_statement(Flavor.MYSQL, position, 0).startswith(b"SELECT 1 - GTID_SUBSET(")
+    position = Position()
+    position.add(b"0-1-7")
+    assert wait_statement(Flavor.MARIADB, position, 0) == b"SELECT MASTER_GTID_WAIT('0-1-7', 0)"

@@ -76,3 +76,13 @@ def test_nobody() -> None:
     balancer.changed("x", 3)
     assert balancer.pick() is None
     assert balancer.pick_if({"a"}) is None
+
+
+@given(st.lists(st.integers(1, 9), min_size=1, max_size=5), st.integers(0, 30), st.sets(st.integers(0, 5)))
+def test_a_look_tells_who_is_next_and_changes_nothing(weights: list[int], before: int, fit: set[int]) -> None:
+    """However often one looks, `pick_if` gives whom `peek_if` has named."""
+    balancer = LeastOutstanding(list(enumerate(weights)), lambda member: member % 2)
+    for _ in range(before):
+        balancer.pick()
+    named = [balancer.peek_if(fit) for _ in range(3)]
+    assert named == [balancer.pick_if(fit)] * 3
