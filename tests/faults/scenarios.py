@@ -21,7 +21,7 @@ SCENARIOS: Final[dict[str, Scenario]] = {}
 LOST: Final = frozenset({2006, 2013, 9602, 9603, 9605, 1053})
 """What a client gets whose statement or session was on a server that went away."""
 
-GONE: Final = LOST | {2003, 1290, 9604, 1040}
+GONE: Final = LOST | {2003, 1290, 9604, 9610, 9611, 1040}
 """What a client gets while there is nobody who could serve it."""
 
 
@@ -279,6 +279,8 @@ def small_file_system(lab: Lab, megabytes: int = 6) -> Iterator[tuple[Path, str]
     subprocess.run(["mount", "-t", "tmpfs", "-o", options, "rwlab", str(folder)], check=True)
     try:
         lab.primary.query(f"CREATE TABLE {schema}.w LIKE faults.w")
+        bulk = "ADD bulk VARCHAR(4000) NOT NULL DEFAULT (REPEAT('x', 4000))"  # so that it grows at once
+        lab.primary.query(f"ALTER TABLE {schema}.w {bulk}")
         yield folder, f"{schema}.w"
     finally:
         lab.primary.query(f"DROP TABLE IF EXISTS {schema}.w")
