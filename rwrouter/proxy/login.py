@@ -5,7 +5,7 @@ import logging
 from typing import cast
 
 from rwrouter.config.addresses import is_in
-from rwrouter.errors import HandshakeError, RouterError, TooManyConnections
+from rwrouter.errors import HandshakeError, NoServer, RouterError, TooManyConnections
 from rwrouter.protocol import proxy_header
 from rwrouter.protocol.handshake import Login as LoginEvent
 from rwrouter.protocol.handshake import ServerHandshake, StartTls
@@ -85,6 +85,15 @@ class ClientLogin(asyncio.Protocol):
 
     def _too_late(self) -> None:
         seconds = self._gateway.settings.limits.handshake_timeout
+        if self._task is not None and self._machine is not None:  # the client has done its part
+            self._task.cancel()
+            error = NoServer(
+                f"no server has let the client in within {seconds:g} s (limits.handshake_timeout)"
+            )
+            log.warning('event=refused client=%s reason="%s"', self._peer, error)
+            self._machine.reject(error.code, error.sqlstate, str(error))
+            self._finish(self._machine)
+            return
         log.warning('event=ended client=%s reason="not logged in within %g s"', self._peer, seconds)
         self._transport.write(build_error(HandshakeError(f"not logged in within {seconds:g} s"), 1))
         self._transport.close()

@@ -7,10 +7,12 @@ import pytest
 
 from rwrouter.config.model import Settings
 from rwrouter.model import Greeting, Role, Snapshot
+from rwrouter.protocol.flags import CLIENT_PLUGIN_AUTH, CLIENT_PROTOCOL_41, CLIENT_SECURE_CONNECTION
+from rwrouter.protocol.packets import HandshakeResponse, build_response
 from rwrouter.protocol.proxy_header import build
 from rwrouter.proxy.gateway import Gateway
 from rwrouter.proxy.login import ClientLogin
-from tests.unit.proxy.stage import Transport, server
+from tests.unit.proxy.stage import Transport, packet, server
 
 
 def arrive(*, known: bool, **settings: Any) -> bytes:
@@ -130,3 +132,34 @@ def test_a_packet_in_pieces_is_no_header() -> None:
     """A client whose packet begins with the letter P, and comes byte by byte, is waited for."""
     _, transport = greeted(b"P", b"\0", b"\0", b"\x01", networks=())
     assert not transport.closed
+
+
+def test_a_login_that_servers_keep_waiting_ends_with_their_error_in_its_turn() -> None:
+    """The client has done its part: the error is about servers, and its packet is the next that the client expects."""
+
+    async def never(*_arguments: Any) -> Any:
+        await asyncio.Event().wait()
+
+    async def play() -> None:
+        gateway = Gateway(Settings())
+        gateway.update(
+            Snapshot(1, (server("db1", Role.PRIMARY),), "db1", Greeting("9.7.4", 255, 0xFFFFFFFF), "")
+        )
+        gateway.dialer.open = never  # type: ignore[method-assign, assignment]
+        transport = Transport()
+        login = ClientLogin(gateway)
+        login.connection_made(transport)
+        capabilities = CLIENT_PROTOCOL_41 | CLIENT_SECURE_CONNECTION | CLIENT_PLUGIN_AUTH
+        response = HandshakeResponse(capabilities, 45, "app", b"", plugin="caching_sha2_password")
+        login.data_received(packet(build_response(response), 1))
+        await asyncio.sleep(0)
+        transport.take()
+        login._too_late()
+        told = transport.take()
+        assert told[3] == 2, "its turn"
+        assert told[4] == 0xFF
+        assert b"no server has let the client in" in told
+        assert transport.closed
+        login.connection_lost(None)
+
+    asyncio.run(play())
