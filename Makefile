@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: help venv check format docs unit test soak simulate faultlab demo bench clean
+.PHONY: help venv check format docs unit test soak fuzz simulate faultlab demo bench clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST)
@@ -55,6 +55,11 @@ soak: $(ENV)  ## the same random programs on the primary and through the router:
 	tools/install-packages test
 	docker/make-rootfs >/dev/null
 	PYTHONPATH=. $(BIN)/python -m tests.differential.soak --minutes $(or $(MINUTES),60) --seed $(or $(SEED),0) $(SOAK)
+
+fuzz: $(ENV)  ## any bytes into framing, handshakes, replies, digest: make fuzz MINUTES=10; options in FUZZ
+	$(BIN)/python -c "import atheris" 2>/dev/null || \
+		$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[fuzz]'
+	PYTHONPATH=. $(BIN)/python -m tests.fuzz.run --minutes $(or $(MINUTES),10) $(FUZZ)
 
 simulate: $(ENV)  ## histories from seeds, checked for the promises: make simulate SEEDS=1000 START=0
 	PYTHONPATH=. $(BIN)/python -m tests.simulation.run --seeds $(or $(SEEDS),1000) --start $(or $(START),0)

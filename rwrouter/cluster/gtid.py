@@ -20,6 +20,7 @@ _UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _TAG: Final = re.compile(r"[a-z_][a-z0-9_]{0,31}")
 _INTERVAL: Final = re.compile(r"([0-9]+)(?:-([0-9]+))?")
 _MARIADB: Final = re.compile(r"([0-9]+)-([0-9]+)-([0-9]+)")
+_COUNT_LIMIT: Final = 1 << 64  # MariaDB's; MySQL ends at 2^63 - 2 (GNO_END)
 _CACHED: Final = 512  # texts: more than servers plus sessions that wait at one time
 
 
@@ -49,6 +50,8 @@ class GtidSet:
                 _parse_mysql(item, sources)
                 continue
             domain, server, last = str(int(match[1])), int(match[2]), int(match[3])
+            if last >= _COUNT_LIMIT:
+                raise ValueError(f"{item[:80]!r}: no server counts so many transactions")
             known = sources.setdefault(domain, [])
             if last and (not known or last > known[-1][1]):
                 sources[domain], servers[domain] = [(1, last)], server
@@ -68,7 +71,7 @@ class GtidSet:
                     return False
                 continue
             for first, last in wanted:
-                at = bisect_right(have, (first, 1 << 64)) - 1
+                at = bisect_right(have, (first, _COUNT_LIMIT)) - 1
                 if at < 0 or have[at][1] < last:
                     return False
         return True
@@ -151,6 +154,8 @@ def _parse_mysql(item: str, sources: dict[str, list[tuple[int, int]]]) -> None:
             first, last = int(match[1]), int(match[2] or match[1])
             if first < 1:
                 raise ValueError(f"{part!r} in {item!r}: transactions are counted from 1")
+            if last >= _COUNT_LIMIT:
+                raise ValueError(f"{part[:80]!r}: no server counts so many transactions")
             if last >= first:  # servers take "5-3" for nothing, too
                 sources.setdefault(source, []).append((first, last))
         elif _TAG.fullmatch(part):

@@ -70,6 +70,10 @@ _FIRST_STATES: Final = {
 }
 
 _BIGGEST: Final = 0xFFFFFF  # a payload of this length is continued in the next packet
+_WHOLE: Final = 1 << 20
+"""Longest packet that is held back until it is here whole: an OK with the state of a session in it has some KB at most.
+Without it a server that sends garbage would be waited for, and up to 16 MB kept."""
+
 _LOOK_CLOSER: Final = SERVER_MORE_RESULTS_EXISTS | SERVER_SESSION_STATE_CHANGED | SERVER_STATUS_CURSOR_EXISTS
 _CHANGED_BIT: Final = SERVER_SESSION_STATE_CHANGED >> 8  # in the second byte of the status
 _unpack: Final = Struct("<IB").unpack_from  # length and sequence id in one int, first byte of the payload
@@ -215,8 +219,8 @@ class Reply:
                 continue
             # The others are needed whole.
             if after > end:
-                if length == _BIGGEST:
-                    return self._fail(f"a packet of 16 MB where {STATE_NAMES[state]} was expected")
+                if length > _WHOLE or (state == FIRST and 0 < first < 0xFB and length > 9):
+                    return self._fail(f"a packet of {length} bytes where {STATE_NAMES[state]} was expected")
                 self.state = state
                 self._skip = 0
                 self._held = data[pos:]
@@ -296,7 +300,7 @@ class Reply:
                 if ok is None:
                     return self._fail("an OK packet that is cut short")
                 status = self._take(ok)
-                if status & SERVER_SESSION_STATE_CHANGED and self._server_tracks:
+                if status & SERVER_SESSION_STATE_CHANGED and (ok.state or not self._client_tracks):
                     told = asked_for(ok.state) if self._client_tracks else b""
                     changed += data[start:pos] + with_state(data, pos, ok, told)
                     start = after

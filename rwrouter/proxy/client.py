@@ -120,7 +120,7 @@ class ClientConnection(asyncio.Protocol):
         self.user_variables: dict[str, BackendConnection] = {}  # where each was set last
         self.insert_id_at: BackendConnection | None = None  # where LAST_INSERT_ID() is not 0
         self.left_out: dict[Endpoint, int] = {}  # refused the session's variables of this version
-        self.last: BackendConnection = backend  # of the statement before
+        self.last: BackendConnection = backend  # of the statement before, or of the command that failed
         self.current: BackendConnection | None = None  # of the statement that runs
         self.plan: Plan = STATEMENT  # of the statement that runs
         self.command = COM_QUERY
@@ -472,13 +472,16 @@ class ClientConnection(asyncio.Protocol):
             if pairing.run_again(self, backend, reply.error):
                 return
             self._write(pairing.told_as_by_the_primary(self, backend, data))
+            self.last = backend
             backend.endpoint.counters.errors += 1
             learning.failed(self, backend, effects)
-            self._ended(backend)
+            self._ended()
         elif reply.changes:
             self._write(data)
             self._learn(backend, effects, data)
-            self._ended(backend)
+            if self.command == COM_QUERY:
+                self.last = backend
+            self._ended()
         else:
             self.replied_well(backend, data)
 
@@ -490,14 +493,14 @@ class ClientConnection(asyncio.Protocol):
             self._learn(backend, effects, data)
         elif self.command != COM_QUERY:
             self._after(backend)
-        self.last = backend
+        if self.command == COM_QUERY:  # the others leave warnings and counts as they were
+            self.last = backend
         self._busy = False
         if self._inbox or self._paused or self._unusual:
-            self._ended(backend)
+            self._ended()
 
-    def _ended(self, backend: BackendConnection) -> None:
+    def _ended(self) -> None:
         """Go on to the next command."""
-        self.last = backend
         self.command = COM_QUERY  # what nearly every next one is
         self.started = self._unusual = False
         self.retries = 0
@@ -515,6 +518,7 @@ class ClientConnection(asyncio.Protocol):
     def _after(self, backend: BackendConnection) -> None:
         """A command other than COM_QUERY has ended well."""
         if self.command == COM_STMT_EXECUTE:
+            self.last = backend
             statement = self.statement
             has_more = backend.reply.status & SERVER_STATUS_CURSOR_EXISTS
             if has_more or (statement is not None and statement.has_long_data):

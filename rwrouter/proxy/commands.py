@@ -64,6 +64,7 @@ def after(client: "ClientConnection", backend: "BackendConnection") -> None:
         client.statements.clear()
         client.cursors.clear()
         client.home = client.keeper = None
+        client.last = backend
         client.user_variables.clear()
         client.insert_id_at = None
         for other in client.backends.values():

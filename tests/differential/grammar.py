@@ -13,6 +13,7 @@ from typing import Final
 
 from rwrouter.model import Flavor
 from tests.differential.steps import (
+    ChangeUser,
     Close,
     Command,
     Execute,
@@ -35,6 +36,12 @@ def _lines(name: str) -> list[str]:
 
 SETUP: Final = _lines("setup")
 """The schema that each program begins with."""
+REFILL: Final = [
+    *(f"DELETE FROM {table}" for table in ("child", "t", "u", "big", "{o}.far WHERE id <> 1")),
+    "ALTER TABLE t AUTO_INCREMENT = 1",
+    *(text for text in SETUP if text.startswith("INSERT")),
+]
+"""What brings a schema back to that, unless its tables were changed."""
 
 KEYS: Final = ["1", "2", "3", "4", "5", "6"]
 NUMBERS: Final = ["0", "1", "-1", "7", "42", "300", "2147483647", "-2147483649"]
@@ -89,6 +96,9 @@ COMMANDS: Final = [
 ]
 
 
+CHANGES_SCHEMA: Final = re.compile(r"\b(?:CREATE|DROP|ALTER|RENAME|TRUNCATE|XA PREPARE)\b(?! TEMPORARY)")
+"""Most programs have none of these, so that the schema can be used again."""
+
 _COMMON: Final = [
     (3, _lines("reads")),
     (3, _lines("writes")),
@@ -104,8 +114,14 @@ _PREPARED: Final = _lines("prepared")
 
 def programs(flavor: Flavor, random: Random, length: int) -> list[Step]:
     """Return a program of *length* steps, which *random* alone decides."""
-    groups = [*_COMMON, (1, _OWN[flavor])]
+    changes = random.random() < 0.25
+
+    def allowed(texts: Sequence[str]) -> list[str]:
+        return [text for text in texts if changes or not CHANGES_SCHEMA.search(text)]
+
+    groups = [(weight, allowed(group)) for weight, group in (*_COMMON, (1, _OWN[flavor]))]
     pool = [group for weight, group in groups for _ in range(weight)]
+    to_prepare = allowed(_PREPARED)
 
     def text() -> str:
         return _filled(random, random.choice(pool))
@@ -113,7 +129,7 @@ def programs(flavor: Flavor, random: Random, length: int) -> list[Step]:
     def prepared() -> Step:
         slot = random.randrange(3)
         if random.random() < 0.3:
-            return Prepare(slot, _filled(random, _PREPARED))
+            return Prepare(slot, _filled(random, to_prepare))
         values = tuple(random.choice(VALUES) for _ in range(random.randrange(4)))
         types, cursor = random.random() < 0.6, random.random() < 0.2
         return Execute(slot, values, types, cursor, random.choice(ATTRIBUTES))
@@ -128,6 +144,7 @@ def programs(flavor: Flavor, random: Random, length: int) -> list[Step]:
             lambda: Close(slot),
             lambda: random.choice(COMMANDS),
             lambda: random.choice(COMMANDS),
+            lambda: ChangeUser(random.choice([None, "{s}"])),
             lambda: Query("LOAD DATA LOCAL INFILE 'x' INTO TABLE t (id, b)", random.choice(FILES)),
             lambda: Query("; ".join(text() for _ in range(random.randrange(2, 5)))),
         )

@@ -9,7 +9,7 @@ from typing import Final
 from rwrouter.model import Flavor
 from rwrouter.protocol import flags
 from tests.differential.sessions import ALWAYS, Greeted
-from tests.differential.steps import Close, Command, Execute, Fetch, Prepare, Query, Step
+from tests.differential.steps import ChangeUser, Close, Command, Execute, Fetch, Prepare, Query, Step
 
 BOTH: Final = tuple(Flavor)
 EOFS: Final = Greeted(ALWAYS)
@@ -130,5 +130,59 @@ REGRESSIONS: Final = (
             Query("SET session_track_schema = 0"),
             Query("COMMIT"),
         ),
+    ),
+    Regression(
+        "begin_in_a_transaction",
+        "MySQL sets SESSION_STATE_CHANGED with nothing changed: the flag was taken out",
+        (Query("BEGIN"), Query("START TRANSACTION")),
+        TRACKING,
+    ),
+    Regression(
+        "prepare_between_a_read_and_its_counts",
+        "a PREPARE on the primary was taken for the statement before, of which SHOW WARNINGS and FOUND_ROWS() speak",
+        (
+            Query("XA END '{s}'"),
+            Query("SELECT DISTINCT a FROM t ORDER BY a"),
+            Prepare(0, "SELECT CONCAT(?, ?), CAST(? AS SIGNED), ? + 1"),
+            Query("SHOW WARNINGS"),
+            Query("SELECT id FROM t LIMIT 2"),
+            Prepare(1, "SELECT 1"),
+            Query("SELECT FOUND_ROWS()"),
+        ),
+    ),
+    Regression(
+        "failed_prepare_between_a_read_and_its_counts",
+        "the warnings are those of the PREPARE, on the primary; the rows those of the read, on a replica",
+        (
+            Query("SELECT id FROM t LIMIT 2"),
+            Prepare(1, "SELECT * FROM w1 WHERE id > ?"),
+            Query("SELECT FOUND_ROWS()"),
+        ),
+        missing="FOUND_ROWS() behind a PREPARE that failed",
+    ),
+    Regression(
+        "tracker_settings",
+        "what a client sets of session_track_* is answered OK and not followed: it is told what the defaults tell",
+        (Query("SET session_track_state_change = 1"), Query("SET sql_safe_updates = 1")),
+        TRACKING,
+        missing="session_track_* of a client's own",
+    ),
+    Regression(
+        "insert_id_and_counts_in_one_statement",
+        "LAST_INSERT_ID() is the primary's, ROW_COUNT() and FOUND_ROWS() are of the read on a replica",
+        (
+            Query("INSERT INTO t (a) VALUES (1)"),
+            Query("SELECT id FROM t WHERE id < 3"),
+            Query("SELECT LAST_INSERT_ID(), ROW_COUNT(), FOUND_ROWS()"),
+        ),
+        missing="LAST_INSERT_ID() beside ROW_COUNT() or FOUND_ROWS() after a read that ran on a replica",
+    ),
+    Regression(
+        "ignore_space_after_a_change_of_user",
+        "MariaDB forgets CLIENT_IGNORE_SPACE in COM_CHANGE_USER; a connection opened later has it in its sql_mode",
+        (ChangeUser("{s}"), Query("SELECT @@sql_mode")),
+        Greeted(ALWAYS | flags.CLIENT_IGNORE_SPACE),
+        flavors=(Flavor.MARIADB,),
+        missing="a connection that is opened after COM_CHANGE_USER is not as after one",
     ),
 )

@@ -14,7 +14,7 @@ from rwrouter.protocol import flags
 from rwrouter.sandbox import Sandbox
 from rwrouter.sandbox.router import RouterProcess
 from tests.differential.compare import difference
-from tests.differential.grammar import SETUP
+from tests.differential.grammar import CHANGES_SCHEMA, REFILL, SETUP
 from tests.differential.steps import Query, Side, Step, run, shown
 from tests.differential.wire import Client, Packet, lenenc, status_at, status_of
 from tests.integration.harness import start
@@ -30,6 +30,14 @@ ALWAYS: Final = (
     | flags.CLIENT_PLUGIN_AUTH
     | flags.CLIENT_SECURE_CONNECTION
 )
+ALL: Final = (
+    "CREATE DATABASE {s}",
+    "CREATE DATABASE {o}",
+    "CREATE TABLE {o}.far (id INT PRIMARY KEY)",
+    "INSERT INTO {o}.far VALUES (1)",
+    "USE {s}",
+    *SETUP,
+)
 OPTIONAL: Final = (
     flags.CLIENT_DEPRECATE_EOF,
     flags.CLIENT_SESSION_TRACK,
@@ -40,7 +48,7 @@ OPTIONAL: Final = (
 )
 """Capabilities that change what is sent, and that programs are run with and without."""
 
-_STATEMENT_ID = re.compile(rb"(Unknown prepared statement handler \()\d+")
+_STATEMENT_ID = re.compile(rb"(Unknown prepared statement handler \(|The statement \()\d+")
 
 
 @dataclass(frozen=True)
@@ -74,6 +82,7 @@ class Bench:
         self.cluster = cluster
         self.router = router
         self.statements = 0  # run in pairs, since the start
+        self._usable = False  # the schemas are there, and nothing but their rows was changed
         self._root = cluster.primary.connect()
 
     def close(self) -> None:
@@ -94,8 +103,9 @@ class Bench:
 
     @contextlib.contextmanager
     def pair(self, greeted: Greeted) -> Iterator["Pair"]:
-        """Open two sessions in fresh schemas."""
-        self._clear()
+        """Open two sessions in schemas that are as new."""
+        if not self._usable:
+            self._clear()
         with contextlib.ExitStack() as stack:
             sides = []
             primary = self.cluster.primary
@@ -109,15 +119,11 @@ class Bench:
                 stack.callback(client.close)
                 sides.append(Side(client, schema))
             pair = Pair(self, greeted, *sides)
-            for sql in (
-                "CREATE DATABASE {s}",
-                "CREATE DATABASE {o}",
-                "CREATE TABLE {o}.far (id INT PRIMARY KEY)",
-            ):
+            for sql in ("USE {s}", *REFILL) if self._usable else ALL:
                 pair.set_up(sql)
-            for sql in ("INSERT INTO {o}.far VALUES (1)", "USE {s}", *SETUP):
-                pair.set_up(sql)
+            self._usable = False  # until the end, which an exception may spare us
             yield pair
+            self._usable = not pair.changed
 
 
 class Pair:
@@ -130,6 +136,7 @@ class Pair:
         self._routed = routed
         self.program: list[Step] = []
         self.over = False  # both connections have ended
+        self.changed = False  # a statement may have changed more than rows
 
     def set_up(self, sql: str) -> None:
         """Run *sql* on both, which must work."""
@@ -142,6 +149,7 @@ class Pair:
         if self.over:
             return
         self.program.append(step)
+        self.changed = self.changed or bool(CHANGES_SCHEMA.search(repr(step)))
         self._bench.statements += 1
         direct = run(step, self._direct)
         routed = [_alike(packet) for packet in run(step, self._routed)]

@@ -25,5 +25,4 @@ SET skip_parallel_replication = 1
 SELECT * FROM t FOR SYSTEM_TIME ALL
 ANALYZE SELECT nothing
 SELECT SQL_NO_CACHE id FROM t ORDER BY id
-SET session_track_schema = 0
 SELECT JSON_OBJECT('a', <v>), JSON_ARRAY(<v>, <v>)

@@ -22,5 +22,4 @@ SET RESOURCE GROUP nothing
 SET SESSION sql_generate_invisible_primary_key = ON
 SET show_create_table_skip_secondary_engine = ON
 SET collation_connection = utf8mb4_0900_as_cs
-SET session_track_state_change = 1
 SELECT JSON_OBJECT('a', <v>), JSON_ARRAY(<v>, <v>)

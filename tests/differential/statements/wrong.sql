@@ -26,7 +26,6 @@ EXECUTE nothing
 ROLLBACK TO nothing
 INSERT INTO t (a) VALUES (<v>)
 SELECT CONVERT(<v> USING nothing)
-SELECT * FROM mysql.user WHERE 0
 DROP DATABASE nowhere
 DROP USER nobody@nowhere
 GRANT ALL ON *.* TO nobody@nowhere

@@ -274,6 +274,15 @@ def test_garbage_of_a_server_raises_nothing(data: bytes, command: int) -> None:
     assert len(reply._held) <= len(data)
 
 
+@pytest.mark.parametrize("header", [b"\x13\x37ga", b"\x0a\x00\x00\x01", b"\xff\xff\x20\x01"])
+def test_what_is_too_long_to_be_an_end_is_not_waited_for(header: bytes) -> None:
+    """Garbage announces megabytes: nobody waits until they are there, or keeps them."""
+    reply = Reply(0)
+    reply.begin(COM_QUERY)
+    reply.receive(header + b"\x07more")
+    assert reply.state == response.FAILED
+
+
 def test_bytes_after_the_end_are_a_failure() -> None:
     """A server sends nothing that it was not asked for."""
     reply = Reply(0)

@@ -1,7 +1,7 @@
 """Prepared statements through the edge."""
 
 from rwrouter.routing.prepared import FIRST
-from tests.unit.proxy.stage import Stage, by_name, error, ok, on_stage, packet, row
+from tests.unit.proxy.stage import Stage, by_name, error, ok, on_stage, packet, query, row
 
 PREPARE = packet(b"\x16SELECT a FROM t WHERE id=?")
 SERVER_IDS = {"db1": 11, "db2": 22, "db3": 33}
@@ -135,3 +135,22 @@ def test_after_a_use_it_is_executed_where_it_was_prepared() -> None:
         assert await stage.send(execute(FIRST)) == row("db1")
 
     on_stage(play, follow)
+
+
+def test_a_prepare_leaves_the_statement_before_where_it_was() -> None:
+    """Its warnings and row counts are on the connection that it ran on, unless the PREPARE failed."""
+
+    async def play(stage: Stage) -> None:
+        replica = await stage.send(query("SELECT 1"))
+        await stage.send(PREPARE)
+        assert await stage.send(query("SELECT FOUND_ROWS()")) == replica
+        await stage.send(packet(b"\x0e"))
+        assert await stage.send(query("SELECT FOUND_ROWS()")) == replica
+        await stage.send(packet(b"\x16SELEC"))
+        await stage.send(query("SHOW WARNINGS"))
+        assert stage.sent(b"SHOW WARNINGS") == ["db1"]
+
+    def prepare(name: str, command: bytes) -> bytes | None:
+        return error(1064) if command[4:] == b"\x16SELEC" else one_parameter(name, command)
+
+    on_stage(play, prepare)
