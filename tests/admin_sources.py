@@ -18,6 +18,23 @@ SERVERS = (
 )
 
 
+SESSION: dict[str, Any] = {
+    "id": 1 << 30,
+    "user": "app",
+    "client": "192.0.2.1:4711",
+    "schema": "shop",
+    "seconds": 12.5,
+    "tied_by": ["temporary_table", "transaction"],
+    "tied_to": "db1",
+    "keeps": ["user_variable"],
+    "servers": ["db1", "db2"],
+    "is_running": False,
+    "statement": "SELECT ?",
+    "reason": "reads",
+    "worker": 0,
+}
+
+
 @dataclass
 class FixedSource:
     """Says what it was made with."""
@@ -37,6 +54,8 @@ class FixedSource:
     )
 
     order: Order | None = None
+
+    known: list[dict[str, Any]] = field(default_factory=lambda: [SESSION])
 
     def snapshot(self) -> Snapshot:
         return self.seen
@@ -66,6 +85,14 @@ class FixedSource:
 
     def switchover_report(self) -> dict[str, Any]:
         return {"state": "none" if self.order is None else "running", "over": self.order is None}
+
+    async def sessions(self) -> tuple[list[dict[str, Any]], int]:
+        return list(self.known), 1
+
+    async def end_session(self, number: int) -> bool:
+        before = len(self.known)
+        self.known = [one for one in self.known if one["id"] != number]
+        return len(self.known) < before
 
     def _change(self, server: Server) -> Server:
         servers = [server if one.name == server.name else one for one in self.seen.servers]

@@ -1,4 +1,4 @@
-"""What a person may change through the HTTP side: state and weight of a server, and who is the primary."""
+"""What a person may change through the HTTP side: state and weight of a server, who is the primary, sessions."""
 
 from collections.abc import Mapping
 from typing import Any, Final, Protocol
@@ -33,6 +33,12 @@ class Operator(Protocol):
 
     def switchover_report(self) -> dict[str, Any]:
         """Return how far the last switchover is, of types that JSON has."""
+
+    async def sessions(self) -> tuple[list[dict[str, Any]], int]:
+        """Return all sessions, and how many workers did not tell theirs in time."""
+
+    async def end_session(self, number: int) -> bool:
+        """End the session of this connection id; False where there is none."""
 
 
 class Busy(Exception):

@@ -18,6 +18,7 @@ from rwrouter.model import Address
 
 PATHS: Final = {
     "/v1/status": "servers, workers, listeners, alarms and counters, as JSON",
+    "/v1/sessions": "who is connected, and what ties each session to one server; POST /v1/sessions/ID/kill ends one",
     "/metrics": "counters for Prometheus",
     "/healthz": "200 while the router runs",
     "/readyz": "200 if a client could be served now, else 503 with the reason",
@@ -50,6 +51,8 @@ class AdminServer:
         application = web.Application(middlewares=[guard])
         application.router.add_get("/", self._index)
         application.router.add_get("/v1/status", self._status)
+        application.router.add_get("/v1/sessions", self._sessions)
+        application.router.add_post("/v1/sessions/{number}/kill", self._end_session)
         application.router.add_get("/metrics", self._metrics)
         application.router.add_get("/healthz", self._healthz)
         application.router.add_get("/readyz", self._readyz)
@@ -144,6 +147,20 @@ class AdminServer:
         except Busy as exc:
             return _refused(409, str(exc))
         return web.json_response(operator.switchover_report(), status=202)
+
+    async def _sessions(self, _request: web.Request) -> web.Response:
+        if self._operator is None:
+            raise web.HTTPNotFound
+        found, missing = await self._operator.sessions()
+        return web.json_response({"sessions": found, "missing_workers": missing})
+
+    async def _end_session(self, request: web.Request) -> web.Response:
+        number = request.match_info["number"]
+        if self._operator is None:
+            raise web.HTTPNotFound
+        if not number.isdecimal() or not await self._operator.end_session(int(number)):
+            return _refused(404, f"there is no session {number}: /v1/sessions shows those there are")
+        return web.json_response({"id": int(number), "ended": True})
 
     async def _metrics(self, _request: web.Request) -> web.Response:
         text = build_metrics(self._source)

@@ -12,6 +12,7 @@ COMMANDS: Final = {  # name: (module of rwrouter.cli, what it does); the functio
     "run": ("run", "Start the router."),
     "check": ("check", "Read a configuration, report every problem, start nothing."),
     "status": ("status", "Show servers, roles, lag and shares of a running router."),
+    "sessions": ("sessions", "Show who is connected and what ties each session; end one."),
     "drain": ("operate", "Give a server no new reads; what runs there goes on to its end."),
     "enable": ("operate", "Let a server take reads again."),
     "disable": ("operate", "Give a server no new reads, and do not take it for the primary."),

@@ -75,7 +75,42 @@ class Kill:
     query_only: bool
 
 
-Message = Topology | Drain | Ready | Nudge | Kill | Hold | EndTransactions | Open
+@dataclass(frozen=True, slots=True)
+class AskSessions:
+    """Master to worker: tell all sessions, in the reply to question *number*."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sessions:
+    """Worker to master: the sessions, as `proxy/sessions.py` tells them, in reply to question *number*."""
+
+    number: int
+    sessions: list[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class EndSession:
+    """Master to worker: end the session *session*, and say in the reply to question *number* if there was one."""
+
+    number: int
+    session: int
+
+
+Message = (
+    Topology
+    | Drain
+    | Ready
+    | Nudge
+    | Kill
+    | Hold
+    | EndTransactions
+    | Open
+    | AskSessions
+    | Sessions
+    | EndSession
+)
 
 
 class Channel(asyncio.Protocol):

@@ -14,7 +14,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -32,14 +32,17 @@ from rwrouter.errors import ConfigError
 from rwrouter.model import Server, Snapshot, State
 from rwrouter.process import logs
 from rwrouter.process.channel import (
+    AskSessions,
     Channel,
     Drain,
+    EndSession,
     EndTransactions,
     Hold,
     Kill,
     Nudge,
     Open,
     Ready,
+    Sessions,
     Topology,
 )
 from rwrouter.process.listeners import bind, name_of
@@ -61,6 +64,8 @@ RESPAWN_SECONDS: Final = 1.0
 
 ROWS: Final = 128
 """Servers that are counted for, at least: more than are listed may be found."""
+ANSWER_SECONDS: Final = 2.0
+"""How long a worker has to tell its sessions: one that is busier is left out, and counted."""
 
 DRAIN_LOOK_SECONDS: Final = 0.005
 """Between two looks at what workers have told of open transactions."""
@@ -105,6 +110,9 @@ class Master:
         self._held_for = ""  # who is made the primary, while workers hold writes
         self._switchover: Switchover | None = None  # the last one, over or not
         self._switching: asyncio.Task[None] | None = None
+
+        self._questions: dict[tuple[int, int], asyncio.Future[list[dict[str, Any]]]] = {}  # (worker, number)
+        self._asked = 0
         self._decrees: dict[str, tuple[State | None, int | None]] = {}  # by a person: state, weight
 
     def bind(self) -> None:
@@ -203,6 +211,11 @@ class Master:
                 self._monitoring.nudge(message.server, message.why)
         elif isinstance(message, Open):
             worker.open = message.count
+
+        elif isinstance(message, Sessions):
+            answer = self._questions.get((worker.index, message.number))
+            if answer is not None and not answer.done():
+                answer.set_result(message.sessions)
         elif isinstance(message, Kill):
             for other in self._workers:
                 if other is not worker and other.channel is not None:
@@ -330,6 +343,40 @@ class Master:
             await asyncio.sleep(RECOGNISE_SECONDS)
         return True
 
+    async def sessions(self) -> tuple[list[dict[str, Any]], int]:
+        """Return the sessions of all workers, and how many workers did not answer in time."""
+        answers = await self._ask_workers(AskSessions)
+        found = [{**one, "worker": index} for index, told in answers for one in told or []]
+        return found, sum(told is None for _, told in answers)
+
+    async def end_session(self, number: int) -> bool:
+        """End a session, for a person; False where no worker has it."""
+        answers = await self._ask_workers(lambda question: EndSession(question, number))
+        return any(told for _, told in answers)
+
+    async def _ask_workers(
+        self, build: Callable[[int], AskSessions | EndSession]
+    ) -> list[tuple[int, list[dict[str, Any]] | None]]:
+        """Ask each worker; return index and answer, None where none came within ANSWER_SECONDS."""
+        self._asked += 1
+        number = self._asked
+        loop = asyncio.get_running_loop()
+        asked: dict[int, asyncio.Future[list[dict[str, Any]]]] = {}
+        for worker in self._workers:
+            if worker.channel is not None:
+                asked[worker.index] = self._questions[worker.index, number] = loop.create_future()
+                worker.channel.send(build(number))
+        try:
+            if asked:
+                await asyncio.wait(asked.values(), timeout=ANSWER_SECONDS)
+        finally:
+            for index in asked:
+                del self._questions[index, number]
+        return [
+            (worker.index, asked[worker.index].result() if _is_answered(asked.get(worker.index)) else None)
+            for worker in self._workers
+        ]
+
     def snapshot(self) -> Snapshot:
         """Return the topology as the monitor saw it last."""
         return self._snapshot
@@ -357,6 +404,10 @@ class Master:
     def uptime(self) -> float:
         """Return for how many seconds the router has run."""
         return time.monotonic() - self.started
+
+
+def _is_answered(answer: "asyncio.Future[Any] | None") -> bool:
+    return answer is not None and answer.done() and not answer.cancelled()
 
 
 def _certificate(settings: Settings) -> tuple[str, str]:

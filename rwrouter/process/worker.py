@@ -17,19 +17,23 @@ from rwrouter.config.model import Settings, TlsMode
 from rwrouter.counters import ServerCounters, server_values, sum_of_workers
 from rwrouter.process import logs
 from rwrouter.process.channel import (
+    AskSessions,
     Channel,
     Drain,
+    EndSession,
     EndTransactions,
     Hold,
     Kill,
     Nudge,
     Open,
     Ready,
+    Sessions,
     Topology,
 )
 from rwrouter.process.scoreboard import Scoreboard
 from rwrouter.protocol.auth import RsaKey
 from rwrouter.protocol.tls import context_towards_clients, context_towards_servers
+from rwrouter.proxy import sessions
 from rwrouter.proxy.dial import Account
 from rwrouter.proxy.gateway import Gateway
 from rwrouter.proxy.login import ClientLogin
@@ -144,6 +148,11 @@ class Worker:
             self.gateway.holding.end_transactions()
         elif isinstance(message, Kill):
             self.gateway.kill(message.number, message.account, query_only=message.query_only)
+        elif isinstance(message, AskSessions):
+            self._channel.send(Sessions(message.number, sessions.all_facts(self.gateway)))
+        elif isinstance(message, EndSession):
+            ended = sessions.end(self.gateway, message.session)
+            self._channel.send(Sessions(message.number, [{"id": message.session}] if ended else []))
 
     def _take_rows(self, indexes: dict[str, int]) -> None:
         """A row that was another server's before starts from nothing."""

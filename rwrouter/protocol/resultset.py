@@ -170,7 +170,10 @@ def read_text_result(reply: bytes, capabilities: int) -> tuple[list[Column], lis
         pos += 4 + length
     if not payloads or payloads[0][:1] in {b"\x00", b"\xff"}:
         return [], []
-    count = payloads[0][0]
+    has_metadata = not capabilities & CLIENT_OPTIONAL_RESULTSET_METADATA or payloads[0][0] == 1
+    if not has_metadata:
+        return [], []  # the client asked servers for results without definitions
+    count = payloads[0][1 if capabilities & CLIENT_OPTIONAL_RESULTSET_METADATA else 0]
     columns = []
     for payload in payloads[1 : count + 1]:
         at = 0

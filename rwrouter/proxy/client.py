@@ -105,6 +105,7 @@ class ClientConnection(asyncio.Protocol):
         self.secure = secure
         self.scramble = scramble  # of the greeting
         self.failed_changes = 0  # of its user
+        self.since = gateway.loop.time()  # when it was logged in
         self.session = Session(backend.schema) if session is None else session
         self.key = client_key(peer, number)
         self.wish = Wish()  # by RWROUTER SET
@@ -675,6 +676,11 @@ class ClientConnection(asyncio.Protocol):
     def close(self) -> None:
         """End the session as the client asked."""
         self._transport.close()
+
+    @property
+    def is_running(self) -> bool:
+        """A command is under way."""
+        return self._busy
 
     @property
     def is_idle(self) -> bool:

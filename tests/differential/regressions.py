@@ -102,7 +102,6 @@ REGRESSIONS: Final = (
         "MariaDB ends the transaction and runs the DDL; the replica that had the transaction refuses it",
         (Query("START TRANSACTION READ ONLY"), Query("CREATE TABLE w1 (id INT)"), Query("SELECT * FROM w1")),
         flavors=(Flavor.MARIADB,),
-        missing="a READ ONLY transaction on a replica can't be left for a statement that commits implicitly",
     ),
     Regression(
         "diagnostics_on_a_replica",
@@ -113,7 +112,6 @@ REGRESSIONS: Final = (
             Query("INSERT INTO t (a) VALUES (1)"),
             Query("SELECT @n, @r"),
         ),
-        missing="user variables that were set on a replica are not brought to the primary",
     ),
     Regression(
         "collation_after_a_reset",

@@ -10,7 +10,7 @@ import pytest
 from rwrouter.admin.server import AdminServer
 from rwrouter.errors import ConfigError
 from rwrouter.model import Address, Snapshot
-from tests.admin_sources import FixedSource
+from tests.admin_sources import SESSION, FixedSource
 
 
 def _ask(
@@ -104,7 +104,7 @@ def test_other_paths_and_methods_are_told_what_there_is() -> None:
     status, body, _ = _ask("/v2/status")
     assert status == 404
     assert body["error"].startswith(
-        "there are /v1/status, /metrics, /healthz, /readyz, /v1/servers/NAME/drain"
+        "there are /v1/status, /v1/sessions, /metrics, /healthz, /readyz, /v1/servers/NAME/drain"
     )
     assert _ask("/v1/status", method="POST", headers=OURS)[0] == 405
 
@@ -172,3 +172,16 @@ def test_a_switchover_is_begun_once() -> None:
     assert (status, body["error"]) == (409, "one is under way")
     status, body, _ = _ask("/v1/switchover", source, None, headers, "POST", order.replace("to", "too"))
     assert (status, body["error"]) == (400, "switchover: unknown: too")
+
+
+def test_sessions_are_shown_and_ended() -> None:
+    """With how many workers did not answer; a session that is not there is a 404 that says so."""
+    source = FixedSource()
+    status, body, _ = _ask("/v1/sessions", source)
+    assert (status, body) == (200, {"sessions": [SESSION], "missing_workers": 1})
+    path = f"/v1/sessions/{SESSION['id']}/kill"
+    assert _ask(path, source, method="POST")[0] == 403
+    assert _ask(path, source, method="POST", headers=OURS)[:2] == (200, {"id": SESSION["id"], "ended": True})
+    assert _ask(path, source, method="POST", headers=OURS)[0] == 404
+    assert _ask("/v1/sessions/x/kill", source, method="POST", headers=OURS)[0] == 404
+    assert _ask("/v1/sessions", source)[1]["sessions"] == []
