@@ -63,6 +63,7 @@ class Server:
     reason: str = "not probed yet"  # why it is in this state, as a sentence for people; "" when UP
     lag: Lag = Lag(None, "not probed yet")
     weight: int = 100  # share of reads among those that may answer; 0 takes none
+    ramp: float = 1.0  # the part of its weight that it takes now: less for a while after it came back
     flavor: Flavor = Flavor.MYSQL
     version: str = ""
     uuid: str = ""

@@ -65,6 +65,7 @@ def build_status(source: StatusSource) -> dict[str, Any]:
                 "lag_seconds": server.lag.seconds,
                 "lag_why": server.lag.why,
                 "weight": server.weight,
+                "ramp": server.ramp,
                 "zone": server.zone,
                 "flavor": server.flavor.value,
                 "version": server.version,

@@ -76,13 +76,20 @@ def lag_text(seconds: float | None, role: str) -> str:
     return f"{seconds * 1000:.0f} ms" if 0 < seconds < 1 else f"{seconds:g} s"
 
 
+def weight_text(weight: int, ramp: float) -> str:
+    """Return a weight as people read it: the part that a server takes while it starts slowly, of the whole."""
+    return str(weight) if ramp == 1 else f"{max(1, round(weight * ramp))} of {weight}"
+
+
 def render(status: dict[str, Any]) -> Group:
     """Return the status for a terminal."""
     has_names = any(server["name"] != server["address"] for server in status["servers"])
     table = Table(box=None, header_style="bold", pad_edge=False)
     for heading in ("server", *(["address"] if has_names else []), "role", "state"):
         table.add_column(heading, overflow="fold")
-    for heading in ("lag", "weight", "statements", "reads", "share"):
+    table.add_column("lag", justify="right", no_wrap=True)
+    table.add_column("lag by", overflow="fold")
+    for heading in ("weight", "statements", "reads", "share"):
         table.add_column(heading, justify="right", no_wrap=True)
     for server in status["servers"]:
         share = server["share_of_reads"]
@@ -92,7 +99,8 @@ def render(status: dict[str, Any]) -> Group:
             server["role"],
             Text(server["state"], style=COLOURS.get(server["state"], "")),
             lag_text(server["lag_seconds"], server["role"]),
-            str(server["weight"]),
+            Text("" if server["role"] == "primary" or server["lag_seconds"] is None else server["lag_why"]),
+            weight_text(server["weight"], server["ramp"]),
             f"{server['statements']:,}",
             f"{server['reads']:,}",
             "-" if share is None else f"{share:.1%}",

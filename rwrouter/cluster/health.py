@@ -15,6 +15,16 @@ from typing import Final
 UNSEEN: Final = "not probed yet"
 
 
+def ramp(since: float, whole: float) -> float:
+    """Return the part of its weight that a server takes, *since* seconds after it came back; *whole* s: all of it.
+
+    In tenths, so that it changes seldom; never 0, for nobody would see how it does.
+    """
+    if since >= whole:
+        return 1.0
+    return (1 + int(9 * max(0.0, since) / whole)) / 10
+
+
 @dataclass(slots=True)
 class Health:
     """The health of one server. Who owns it calls one method an event, and reads the fields."""

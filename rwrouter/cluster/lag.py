@@ -4,6 +4,8 @@ What the best source at hand says, and a proof against it:
 
     commit timestamps      performance_schema, if it may be read: age of the oldest transaction not yet
                            applied, to the millisecond; the clocks' difference is taken out
+    heartbeat table        if one is set: how much older the replica's copy is than the primary's, as fine as it is
+                           written; by the primary's clock alone, so that clocks and time zones do not matter
     Seconds_Behind_Source  whole seconds, always there; blind to what the receiver has not fetched
     GTID positions         since when the primary has had what this server has not: a lower bound that none of
                            the others can hide, as fine as the probing interval
@@ -14,7 +16,7 @@ answer nobody writes, so that nothing grows.
 """
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -52,6 +54,22 @@ class Positions:
         return bool(self._seen and self._seen[-1][1])
 
 
+def behind_heartbeat(
+    own: Mapping[int, float], primary: Mapping[int, float], server_id: int, since: float
+) -> float | None:
+    """Return for how long a replica with the heartbeats *own* lacks what the *primary* had *since* seconds ago.
+
+    *server_id* is the primary's: after a switchover the row of the one before stays, and grows old.
+    """
+    if not primary:
+        return None
+    writer = server_id if server_id in primary else max(primary, key=primary.__getitem__)
+    if writer not in own:
+        return None
+    behind = primary[writer] - own[writer]
+    return behind + max(0.0, since) if behind > 0 else 0.0
+
+
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """What one round of probes tells of a replica's lag."""
@@ -61,6 +79,7 @@ class Evidence:
     skew: float = 0.0  # seconds that the replica's clock is ahead of its source's
     missing_since: float | None = None  # see Positions
     has_positions: bool = False  # whether both the primary's position and its own are known
+    heartbeat: float | None = None  # seconds that its heartbeat is older than the primary's; None without one
     is_member: bool = False  # of a replication group, and ONLINE there
     group_trouble: str = ""  # why what a member has can't be relied on, see cluster/group.py
 
@@ -119,6 +138,8 @@ def _best(until: float, evidence: Evidence) -> Lag:
     if commits is not None:
         found.append(commits)
     if commits is None or not all(one.is_exact for one in evidence.applier):
+        if evidence.heartbeat is not None:
+            found.append(Lag(round(evidence.heartbeat, 3), "heartbeat table"))
         status = _from_status(evidence.channels)
         found += [] if status is None else [status]
     if evidence.has_positions:

@@ -12,12 +12,13 @@ from typing import Final
 
 from rwrouter.cluster import group, probes
 from rwrouter.cluster.addresses import AddressMap
+from rwrouter.cluster.clock import Clock
 from rwrouter.cluster.discovery import Observation, Seat, followed
 from rwrouter.cluster.finder import Finder
 from rwrouter.cluster.finding import Sighting, sightings
 from rwrouter.cluster.gtid import GtidSet
-from rwrouter.cluster.health import Health
-from rwrouter.cluster.lag import Evidence, LagMeter, Positions, is_near
+from rwrouter.cluster.health import Health, ramp
+from rwrouter.cluster.lag import Evidence, LagMeter, Positions, behind_heartbeat, is_near
 from rwrouter.cluster.probes import Answer, Failure, Refusal, Row, Topic
 from rwrouter.cluster.topology import Election, elect
 from rwrouter.config.model import ServerSettings, Settings
@@ -87,7 +88,9 @@ class Watched:
     seen: Observation | None = None  # by its last answer
     greeted: probes.Greeted | None = None
     answered_at: float = 0.0
-    offset: float = 0.0  # its clock less ours
+    clock: Clock = field(default_factory=Clock)
+    heartbeats: Mapping[int, float] = field(default_factory=dict)
+    no_heartbeat: str = ""  # why the table could not be read
     executed: GtidSet = field(default_factory=GtidSet)
     applier: tuple[probes.Applier, ...] = ()
     refused: frozenset[Topic] = frozenset()  # topics that its rights do not allow
@@ -107,6 +110,7 @@ class Watched:
     is_attached: bool = True  # the listed servers lead to it, by what servers tell
     named_at: float = 0.0  # when that was so last
     twin: str = ""  # the name under which it is watched already
+    returned_at: float | None = None  # when it came back after it was down
     find_at: float = 0.0  # when it is asked again who replicates from it
 
     def rename(self, name: str) -> None:
@@ -298,9 +302,13 @@ class Monitor:
         if self._settings.discovers and one.find_at <= now:
             one.find_at = now + FIND
             topics |= {Topic.REPLICAS, Topic.DUMPS}
+        if self._settings.monitor.heartbeat:
+            topics.add(Topic.HEARTBEAT)
         topics -= one.refused
         if one.slow_at <= now:
             topics |= {Topic.GROUP, Topic.ROUTINES, Topic.RIGHTS, Topic.APPLIER}
+            if self._settings.monitor.heartbeat:
+                topics.add(Topic.HEARTBEAT)
             if self._settings.discovers:
                 topics |= {Topic.REPLICAS, Topic.DUMPS}
         return frozenset(topics)
@@ -323,7 +331,11 @@ class Monitor:
         applier = probes.read_applier(_rows(answer, Topic.APPLIER), executed)
         self._take_slow(one, now, answer, facts.flavor)
         one.greeted, one.executed, one.applier = answer.greeted, executed, applier
-        one.offset = facts.now - now
+        one.clock.note(now, facts.now)
+        beats = answer.answers.get(Topic.HEARTBEAT)
+        if beats is not None:
+            one.no_heartbeat = f"{beats.message} ({beats.code})" if isinstance(beats, Refusal) else ""
+            one.heartbeats = probes.read_heartbeats(_rows(answer, Topic.HEARTBEAT))
         replicas, dumping = (before.replicas, before.dumping) if before is not None else ((), ())
         if Topic.REPLICAS in answer.answers:
             replicas = probes.read_replicas(_rows(answer, Topic.REPLICAS))
@@ -331,7 +343,9 @@ class Monitor:
             dumping = probes.read_dumps(_rows(answer, Topic.DUMPS))
         one.seen = Observation(one.name, one.address, facts, channels, members, replicas, dumping)
         one.answered_at, one.trouble = now, ""
-        one.health.on_answer()
+        was_seen = one.health.is_seen
+        if one.health.on_answer() and was_seen:
+            one.returned_at = now
 
     def _take_slow(self, one: Watched, now: float, answer: Answer, flavor: Flavor) -> None:
         if Topic.RIGHTS not in answer.answers:
@@ -420,6 +434,7 @@ class Monitor:
             one.lag = Lag(None, "not probed since it was the primary")
         state, reason = self._state(one, role)
         facts = one.seen.facts if one.seen is not None else None
+        since = None if one.returned_at is None else now - one.returned_at
         return Server(
             name=one.name,
             address=one.address,
@@ -428,6 +443,7 @@ class Monitor:
             reason=reason,
             lag=one.lag,
             weight=one.settings.weight if one.weight is None else one.weight,
+            ramp=1.0 if since is None else ramp(since, self._settings.reads.slow_start),
             flavor=facts.flavor if facts else Flavor.MYSQL,
             version=facts.version if facts else "",
             uuid=facts.uuid if facts else "",
@@ -451,12 +467,19 @@ class Monitor:
         return Evidence(
             channels=one.seen.channels,
             applier=one.applier,
-            skew=one.offset - source.offset if source is not None else 0.0,
+            skew=one.clock.offset - source.clock.offset if source is not None else 0.0,
+            heartbeat=self._behind_heartbeat(one, source),
             missing_since=self._positions.missing_since(one.executed),
             has_positions=bool(self._positions) and bool(one.executed),
             is_member=member is not None and member.state == group.ONLINE,
             group_trouble=group.trouble(one.seen),
         )
+
+    def _behind_heartbeat(self, one: Watched, source: Watched | None) -> float | None:
+        if source is None or source.seen is None:
+            return None
+        since = one.answered_at - source.answered_at
+        return behind_heartbeat(one.heartbeats, source.heartbeats, source.seen.facts.server_id, since)
 
     def _state(self, one: Watched, role: Role) -> tuple[State, str]:
         reads = self._settings.reads
@@ -537,6 +560,12 @@ class Monitor:
         alarms += [
             f"{one.name} is the same server as {one.twin}: list it once" for one in admitted if one.twin
         ]
+        silent = [one for one in admitted if one.no_heartbeat]
+        if silent and self._settings.monitor.heartbeat:
+            alarms.append(
+                f"monitor.heartbeat = {self._settings.monitor.heartbeat} can't be read on "
+                f"{', '.join(one.name for one in silent)}: {silent[0].no_heartbeat}"
+            )
         if all(one.seen is not None for one in admitted):
             alarms += self._finder.alarms(self._watched)
         missing = {right for one in admitted for right in one.missing}

@@ -12,6 +12,7 @@ MySQL's manual; "SHOW REPLICA STATUS", "Global Transaction ID" in MariaDB's. See
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Final
 
@@ -27,6 +28,7 @@ class Topic(StrEnum):
     FACTS = "facts"  # who it is, whether it may be written to, what it has executed
     REPLICATION = "replication"  # its sources, and whether receiver and applier run
     APPLIER = "applier"  # MySQL: commit times of what is being applied
+    HEARTBEAT = "heartbeat"  # a table that is written on the primary again and again
     GROUP = "group"  # MySQL: the members of Group Replication
     REPLICAS = "replicas"  # who has registered as its replica, and where that listens
     DUMPS = "dumps"  # the hosts of those that fetch its binary log
@@ -139,10 +141,10 @@ def number_of(version: str) -> tuple[int, int, int]:
     return (int(match[1]), int(match[2]), int(match[3])) if match else (0, 0, 0)
 
 
-def questions(version: str, topics: Iterable[Topic]) -> tuple[Question, ...]:
+def questions(version: str, topics: Iterable[Topic], heartbeat: str = "") -> tuple[Question, ...]:
     """Return what to ask a server that greeted with *version*, the facts first.
 
-    A topic that this kind of server knows nothing of is left out.
+    A topic that this kind of server knows nothing of is left out. *heartbeat* is that table's SCHEMA.TABLE.
     """
     flavor = flavor_of(version)
     sql: dict[Topic, str] = {
@@ -152,6 +154,8 @@ def questions(version: str, topics: Iterable[Topic]) -> tuple[Question, ...]:
         Topic.ROUTINES: _ROUTINES,
         Topic.RIGHTS: _RIGHTS,
     }
+    if heartbeat:
+        sql[Topic.HEARTBEAT] = "SELECT server_id, ts FROM `" + heartbeat.replace(".", "`.`") + "`"  # noqa: S608  checked
     if flavor is Flavor.MARIADB:
         sql[Topic.REPLICATION] = "SHOW ALL SLAVES STATUS"
     else:
@@ -288,6 +292,21 @@ def read_applier(rows: Sequence[Row], executed: GtidSet) -> tuple[Applier, ...]:
         return tuple(found)
     except KeyError as exc:
         raise ValueError(f"an applier status without {exc}") from exc
+
+
+def read_heartbeats(rows: Sequence[Row]) -> dict[int, float]:
+    """Read the answer to HEARTBEAT: server_id of who wrote it -> when, in seconds of its own clock and time zone.
+
+    pt-heartbeat's layout: `ts` is text, 2013-05-06T12:00:00.001230, UTC or local as its writer was told; a blank for
+    the T, and a real date, are understood too. Raises ValueError.
+    """
+    try:
+        return {
+            _int(row["server_id"]): datetime.fromisoformat(str(row["ts"])).replace(tzinfo=UTC).timestamp()
+            for row in rows
+        }
+    except KeyError as exc:
+        raise ValueError(f"a heartbeat without {exc}") from exc
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,12 @@ def _said(text: str) -> str:
     return text
 
 
+def _table(text: str) -> str:
+    if text and not TABLE.fullmatch(text):
+        raise ValueError(f'"{text}" is no table: write SCHEMA.TABLE, such as "percona.heartbeat"')
+    return text
+
+
 def _listener(text: str) -> str:
     parse_listener(text)
     return text
@@ -57,6 +63,7 @@ def _name(text: str) -> str:
 
 
 MAX_WORKERS: Final = 1024
+TABLE: Final = re.compile(r"[\w$-]+\.[\w$-]+")
 UUID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 NAME: Final = re.compile(r"[\w\[][\w.:\[\]-]{0,63}")  # an address is a name too
 
@@ -135,6 +142,9 @@ class MonitorSettings(Section):
     )
     rise: Count = Field(default=1, ge=1, description="good probes in a row before a server comes back")
     fall: Count = Field(default=2, ge=1, description="failed probes in a row before a server is taken out")
+    heartbeat: Annotated[str, AfterValidator(_table)] = Field(
+        default="", description="SCHEMA.TABLE that pt-heartbeat writes on the primary: another source of lag"
+    )
     forget: Duration = Field(
         default=300.0,
         gt=0,
@@ -152,6 +162,9 @@ class ReadSettings(Section):
     max_lag: Duration = Field(default=10.0, gt=0, description="a replica further behind gets no reads")
     resume_lag: Duration | None = Field(
         default=None, description="it comes back below this lag; half of max_lag if not given"
+    )
+    slow_start: Duration = Field(
+        default=10.0, ge=0, description="a server that comes back takes its whole weight only after this time"
     )
     fallback: Literal["primary", "wait", "error"] = Field(
         default="primary", description="what becomes of a read while no replica is fit for it"

@@ -263,7 +263,8 @@ class Link:
         try:
             connection = self._connected(probe)
             greeted = _greeted(connection)
-            for question in probes.questions(greeted.version, probe.topics):
+            heartbeat = self._settings.monitor.heartbeat
+            for question in probes.questions(greeted.version, probe.topics, heartbeat):
                 try:
                     answers[question.topic] = _query(connection, question.sql)
                 except pymysql.MySQLError as exc:

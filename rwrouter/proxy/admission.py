@@ -16,6 +16,7 @@ from rwrouter.protocol.handshake import Login, ServerHandshake
 from rwrouter.proxy.backend import BackendConnection
 from rwrouter.proxy.dial import Account, Refusal
 from rwrouter.proxy.holding import ENDING_ERRORS
+from rwrouter.proxy.opening import FULL, LeftAlone, open_connection, reason
 
 if TYPE_CHECKING:
     from rwrouter.proxy.gateway import Gateway
@@ -39,7 +40,8 @@ async def admit(
         schema = (login.schema or "").encode("utf-8", "surrogateescape")
         backend = await first_connection(gateway, account, schema)
     except Refusal as refusal:
-        gateway.forget(login.user)
+        if refusal.number not in FULL:
+            gateway.forget(login.user)
         gateway.counters.logins_failed += 1
         log.warning('event=refused client=%s user=%s reason="%s"', peer, login.user, refusal)
         machine.reject(refusal.number, refusal.state, str(refusal))
@@ -90,17 +92,23 @@ async def first_connection(gateway: "Gateway", account: Account, schema: bytes) 
     until = gateway.loop.time() + min(limits.primary_wait, limits.handshake_timeout * WAITING_SHARE)
     while True:
         tried: list[str] = []
-        for endpoint in _candidates(gateway):
+        full: Refusal | None = None
+        candidates = _candidates(gateway)
+        for endpoint in candidates:
+            has_others = endpoint is not candidates[-1]
             try:
-                return await gateway.dialer.open(endpoint, account, schema)
+                return await open_connection(gateway, endpoint, account, schema, has_others=has_others)
             except Refusal as refusal:
-                if refusal.number not in ENDING_ERRORS:
+                if refusal.number not in FULL | ENDING_ERRORS:
                     raise
+                full = refusal if refusal.number in FULL else full
                 tried.append(f"{endpoint.server.name}: {refusal}")
+            except LeftAlone as exc:
+                tried.append(f"{endpoint.server.name}: {exc}")
             except (RouterError, OSError) as exc:
-                why = str(exc) or f"no answer within {limits.connect_timeout:g} s"
-                tried.append(f"{endpoint.server.name}: {why}")
-                gateway.refused(endpoint, why)
+                tried.append(f"{endpoint.server.name}: {reason(gateway, endpoint, exc)}")
+        if full is not None:
+            raise full  # the servers' own word: the next try of the client may find room
         if gateway.loop.time() >= until:
             raise NoServer("; ".join(tried) or gateway.routes.why_nobody())
         await gateway.holding.for_login(until)

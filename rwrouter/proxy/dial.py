@@ -2,7 +2,8 @@
 
 import asyncio
 import socket
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from typing import Final, NamedTuple, cast
 
 from rwrouter.config.addresses import is_loopback
@@ -172,6 +173,20 @@ def notice_silence(raw: socket.socket, timeout: float) -> None:
             raw.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
+@asynccontextmanager
+async def _until_it_is_down(endpoint: Endpoint, limit: asyncio.Timeout) -> AsyncIterator[None]:
+    """End *limit* as soon as the monitor finds *endpoint* down: a hung server must not cost the whole time-out."""
+
+    def give_up() -> None:
+        limit.reschedule(0.0)
+
+    endpoint.dialing.add(give_up)
+    try:
+        yield
+    finally:
+        endpoint.dialing.discard(give_up)
+
+
 class Dialer:
     """Opens connections, by the settings of the router."""
 
@@ -202,7 +217,7 @@ class Dialer:
         def factory() -> Login:
             return Login(endpoint, account, schema, tls, self._context, self._kind, announces=self._announces)
 
-        async with asyncio.timeout(self._timeout):
+        async with asyncio.timeout(self._timeout) as limit, _until_it_is_down(endpoint, limit):
             transport, login = await loop.create_connection(factory, address.host, address.port)
             raw = transport.get_extra_info("socket")
             if raw is not None:

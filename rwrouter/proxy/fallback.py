@@ -88,7 +88,7 @@ def why_not(client: "ClientConnection", endpoint: "Endpoint", plan: Plan) -> str
             return f"its role is {server.role.value}"
         if not server.weight:
             return "its weight is 0"
-        if endpoint.shunned_until > routes.now():
+        if endpoint.circuit.is_open(routes.now()):
             return "it refused a connection a moment ago"
         return "in another zone than the router"
     if not waiting.is_near_enough(client, endpoint, plan):

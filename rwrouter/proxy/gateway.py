@@ -10,7 +10,7 @@ from rwrouter.config.addresses import parse_network
 from rwrouter.config.model import Settings
 from rwrouter.counters import ServerCounters, WorkerCounters
 from rwrouter.errors import NoServer
-from rwrouter.model import Flavor, Greeting, Snapshot
+from rwrouter.model import Flavor, Greeting, Snapshot, State
 from rwrouter.protocol.auth import RsaKey, Secret, Verifier, verifier_of
 from rwrouter.protocol.tls import TlsContext
 from rwrouter.proxy.dial import Account, Dialer
@@ -230,11 +230,18 @@ class Gateway:
             log.error("event=bug", exc_info=exc)
 
     def refused(self, endpoint: Endpoint, why: str) -> None:
-        """A server could not be connected to: leave it alone for a moment, and have it looked at."""
+        """A server could not be connected to: leave it alone for a while, and have it looked at."""
         endpoint.counters.connect_failures += 1
-        self.routes.shun(endpoint, why)
-        self.nudge(endpoint.server.name, why, failed=True)
-        self.loop.call_later(1.1, self._reconsider)
+        pause = self.routes.shun(endpoint, why)
+        if endpoint.server.state is not State.DOWN:
+            self.nudge(endpoint.server.name, why, failed=True)
+        self.loop.call_later(pause + 0.1, self._reconsider)
+
+    def full(self, endpoint: Endpoint, why: str) -> None:
+        """A server has no room for another connection: open fewer there; what is open is used."""
+        endpoint.counters.connect_failures += 1
+        endpoint.circuit.full(self.loop.time(), endpoint.counters.connections)
+        log.warning('event=full server=%s reason="%s"', endpoint.server.name, why)
 
     def _reconsider(self) -> None:
         self.routes.rebuild()

@@ -32,6 +32,7 @@ from rwrouter.proxy.carrying import StateLost, is_kept_elsewhere, keep_on, reset
 from rwrouter.proxy.dial import Refusal
 from rwrouter.proxy.holding import ENDING_ERRORS
 from rwrouter.proxy.killing import answer_kill
+from rwrouter.proxy.opening import LeftAlone, open_connection, reason
 from rwrouter.proxy.servers import Endpoint
 from rwrouter.proxy.waiting import Unfit
 from rwrouter.routing.consistency import Position
@@ -51,9 +52,6 @@ READ_ONLY_ERRORS = frozenset({1290, 1792, 1836})
 
 BEHIND_ERRORS = frozenset({1044, 1049, 1054, 1142, 1143, 1146, 1176, 1305, 1370})
 """Something is not there, or not allowed, on a replica: DDL or a GRANT may not have arrived. The primary decides."""
-
-OF_ACCOUNT = frozenset({1044, 1045, 1049, 1226, 1698, 1820, 1862, 3118, 3955, 4151})
-"""A server refuses a login with these because of the account, or its schema: it is as well as before for others."""
 
 _NEEDS_PREPARED = frozenset({COM_STMT_EXECUTE, COM_STMT_FETCH, COM_STMT_RESET, COM_STMT_SEND_LONG_DATA})
 
@@ -121,7 +119,8 @@ async def _for_read(
     tried: dict[Endpoint, str] = {}
     version = client.session.version
     tried |= {e: "it refuses the session's variables" for e, v in client.left_out.items() if v == version}
-    is_refused = is_unfit = False
+    refusal: Refusal | None = None
+    is_unfit = False
     since = gateway.loop.time()
     while True:
         if endpoint is None or endpoint in tried:
@@ -134,8 +133,8 @@ async def _for_read(
             continue
         if endpoint is None:
             reasons = "; ".join(f"{e.server.name}: {why}" for e, why in tried.items())
-            if is_refused:
-                raise NoServer(reasons or gateway.routes.why_nobody())
+            if refusal is not None:
+                raise refusal  # the account's trouble, or a full server's: word for word
             if holding.until(client) <= gateway.loop.time():
                 raise gateway.holding.too_late(reasons or gateway.routes.why_nobody())
             if is_unfit:
@@ -146,11 +145,12 @@ async def _for_read(
             continue
         try:
             backend = await _ready(client, endpoint, plan, Where.READ, command, goal)
-        except Refusal as refusal:
-            is_refused |= refusal.number not in ENDING_ERRORS
-            tried[endpoint] = str(refusal)
-            if refusal.number not in OF_ACCOUNT:
-                gateway.refused(endpoint, str(refusal))
+        except Refusal as exc:
+            tried[endpoint] = str(exc)
+            if exc.number not in ENDING_ERRORS:
+                refusal = exc
+        except LeftAlone as exc:
+            tried[endpoint] = str(exc)
         except RefusesVariables as unfit:
             tried[endpoint] = str(unfit)
             client.left_out[endpoint] = client.session.version
@@ -195,7 +195,7 @@ async def _for_write(
         except Refusal as refusal:
             if refusal.number not in ENDING_ERRORS:
                 raise
-            why = _unreachable(client, endpoint, refusal)
+            why = str(refusal)
         except (Unfit, executing.NotHere) as unfit:
             raise NoServer(f"{endpoint.server.name}: {unfit}") from unfit
         except (RouterError, OSError) as exc:
@@ -213,11 +213,13 @@ async def _for_write(
 
 
 def _unreachable(client: "ClientConnection", endpoint: Endpoint, exc: Exception) -> str:
-    """Note that *endpoint* could not be used because of *exc*; return that as a sentence."""
-    gateway = client.gateway
-    why = str(exc) or f"no answer within {gateway.settings.limits.connect_timeout:g} s"
-    gateway.refused(endpoint, why)
-    return why
+    """Note that *endpoint* could not be used because of *exc*; return that as a sentence.
+
+    A connection that could not be opened has been told of already: here it is one that was lost while it was prepared.
+    """
+    if isinstance(exc, BackendLost) and not client.closed:
+        client.gateway.lost(endpoint, str(exc))
+    return reason(client.gateway, endpoint, exc)
 
 
 def _choose(
@@ -242,12 +244,16 @@ def _choose(
     return primary if primary is not None and primary not in tried else None
 
 
-async def _connect(client: "ClientConnection", endpoint: Endpoint) -> BackendConnection:
+async def _connect(
+    client: "ClientConnection", endpoint: Endpoint, *, has_others: bool = False
+) -> BackendConnection:
     """Return the session's connection to *endpoint*, opened where there is none."""
     backend = client.backends.get(endpoint)
     if backend is None or backend.closed:
         gateway = client.gateway
-        backend = await gateway.dialer.open(endpoint, client.account, client.session.schema)
+        backend = await open_connection(
+            gateway, endpoint, client.account, client.session.schema, has_others=has_others
+        )
         if client.closed:
             backend.close()
             raise BackendLost("the client has gone")
@@ -280,7 +286,8 @@ async def _ready(
 
     Raises Refusal, Unfit, NotHere, RouterError, OSError.
     """
-    backend = await _connect(client, endpoint)
+    has_others = where is Where.READ and endpoint is not client.gateway.routes.primary
+    backend = await _connect(client, endpoint, has_others=has_others)
     if not client.session.knows_collation:
         await _learn_collation(client, backend)
     await bring(client, backend)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from rwrouter.config.model import Settings
 from rwrouter.counters import ServerCounters
 from rwrouter.model import Role, Server, Snapshot, State
+from rwrouter.proxy.circuit import Circuit
 from rwrouter.routing.balancer import Balancer, RoundRobin
 from rwrouter.routing.strategies.chance import Chance
 from rwrouter.routing.strategies.client_hash import ClientHash
@@ -15,9 +16,6 @@ from rwrouter.routing.strategies.latency import Latency, LeastLatency
 from rwrouter.routing.strategies.outstanding import LeastOutstanding
 
 log = logging.getLogger("rwrouter.proxy")
-
-SHUN_SECONDS = 1.0
-"""How long a worker leaves alone a server that refused it, unless the monitor speaks first."""
 
 
 class Endpoint:
@@ -28,20 +26,22 @@ class Endpoint:
     """
 
     __slots__ = (
+        "circuit",
         "counters",
+        "dialing",
         "is_gone",
         "late_until",
         "latency",
         "outstanding",
         "server",
-        "shunned_until",
         "tell",
     )
 
     def __init__(self, server: Server) -> None:
         self.server = server
         self.counters = ServerCounters()
-        self.shunned_until = 0.0
+        self.circuit = Circuit()
+        self.dialing: set[Callable[[], None]] = set()  # each gives one connection up that is being opened
         self.is_gone = False  # not among the servers any more: sessions leave it when they can
         self.late_until = 0.0  # reads do not wait there for writes: one has waited in vain
         self.outstanding = 0
@@ -52,9 +52,12 @@ class Endpoint:
         return f"<Endpoint {self.server.name} {self.server.role} {self.server.state}>"
 
     def update(self, server: Server) -> None:
-        """Take what the monitor has seen last."""
+        """Take what the monitor has seen last. Who is opening a connection to a dead one need not wait any longer."""
         self.server = server
         self.is_gone = False
+        if server.state is State.DOWN:
+            for give_up in tuple(self.dialing):
+                give_up()
 
 
 class Routes:
@@ -95,6 +98,8 @@ class Routes:
             endpoint = self.endpoints.get(server.name)
             if endpoint is None:
                 self.endpoints[server.name] = endpoint = Endpoint(server)
+            if server.state is not State.DOWN and endpoint.server.state is State.DOWN:
+                endpoint.circuit.reached(self.now())
             endpoint.update(server)
         names = {server.name for server in snapshot.servers}
         for name in [name for name in self.endpoints if name not in names]:
@@ -156,12 +161,12 @@ class Routes:
         if primary is not None and primary.server.state is not State.UP:
             primary = None
         replicas = [
-            (endpoint, endpoint.server.weight)
+            (endpoint, max(1, round(endpoint.server.weight * endpoint.server.ramp)))
             for endpoint in self.endpoints.values()
             if endpoint.server.role is Role.REPLICA
             and endpoint.server.state is State.UP
             and endpoint.server.weight > 0
-            and endpoint.shunned_until <= now
+            and not endpoint.circuit.is_open(now)
         ]
         if not replicas:
             return [(primary, 1)] if primary is not None and reads.fallback == "primary" else []
@@ -175,12 +180,14 @@ class Routes:
             replicas.append((primary, reads.primary_weight))
         return replicas
 
-    def shun(self, endpoint: Endpoint, why: str) -> None:
-        """Leave *endpoint* alone for a moment: it refused a connection."""
-        if endpoint.shunned_until <= self.now():
+    def shun(self, endpoint: Endpoint, why: str) -> float:
+        """Leave *endpoint* alone for a while: no connection could be opened. Return for how many seconds."""
+        now = self.now()
+        if not endpoint.circuit.is_open(now):
             log.warning('event=shunned server=%s reason="%s"', endpoint.server.name, why)
-        endpoint.shunned_until = self.now() + SHUN_SECONDS
+        endpoint.circuit.failed(now)
         self.rebuild()
+        return endpoint.circuit.open_until - now
 
     def why_nobody(self) -> str:
         """Return the sentence for a client that nobody can serve."""

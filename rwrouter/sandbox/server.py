@@ -1,6 +1,8 @@
 """One server of a sandbox: a child process with files and a port of its own."""
 
 import contextlib
+import os
+import shutil
 import signal
 import socket as sockets
 import subprocess
@@ -73,6 +75,7 @@ class SandboxServer(Access):
         self._options = options
         self._on_process = on_process
         self._process: subprocess.Popen[bytes] | None = None
+        self.environment: dict[str, str] = {}  # more variables, from the next start on
         self._may_move = True  # the port is promised to nobody until the first start has succeeded
 
     def __repr__(self) -> str:
@@ -97,6 +100,12 @@ class SandboxServer(Access):
     def data(self) -> Path:
         """Its data directory, as this process sees it."""
         return self._binary.outside(self._home / "data")
+
+    def put(self, file: Path) -> Path:
+        """Copy *file* to where the server can read it; return its path as the server sees it."""
+        inside = self._home / file.name
+        shutil.copy(file, self._binary.outside(inside))
+        return inside
 
     def log(self) -> str:
         """Return its error log."""
@@ -127,6 +136,7 @@ class SandboxServer(Access):
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
+            env=os.environ | self.environment,
             start_new_session=True,  # a Ctrl-C in the terminal is for the owner, who then stops the server
         )
         self._on_process(self._process.pid)

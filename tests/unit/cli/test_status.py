@@ -55,7 +55,7 @@ def test_the_table_shows_each_server() -> None:
     assert lines[0].endswith("up 12 s, 3 clients, 1 of 2 workers ready, listening on 127.0.0.1:6450")
     assert lines[2:] == [
         "db1 10.0.0.1:3306 primary up - 1 0 1 25.0%",
-        "db2 10.0.0.2:3306 replica up 250 ms 100 0 3 75.0%",
+        "db2 10.0.0.2:3306 replica up 250 ms heartbeat 100 0 3 75.0%",
         "db3 [::1]:3306 replica down unknown 100 0 0 0.0%",
         'db3 is down: said "no"',
         "problem: no primary",

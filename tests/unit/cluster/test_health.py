@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rwrouter.cluster.health import Health
+from rwrouter.cluster.health import Health, ramp
 
 
 @pytest.mark.parametrize(
@@ -55,3 +55,11 @@ def apply(health: Health, event: str) -> bool:
     if event == "+":
         return health.on_answer()
     return health.on_failure("no answer") if event == "-" else health.on_passive_failure("lost")
+
+
+def test_a_server_that_comes_back_starts_slowly() -> None:
+    """A tenth at once, the whole after the whole time, and in steps that never fall."""
+    steps = [ramp(second / 10, 10.0) for second in range(120)]
+    assert (steps[0], steps[50], steps[99], steps[100]) == (0.1, 0.5, 0.9, 1.0)
+    assert steps == sorted(steps)
+    assert ramp(0.0, 0.0) == 1.0

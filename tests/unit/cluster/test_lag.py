@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rwrouter.cluster.gtid import GtidSet
-from rwrouter.cluster.lag import Evidence, LagMeter, Positions, is_near
+from rwrouter.cluster.lag import Evidence, LagMeter, Positions, behind_heartbeat, is_near
 from rwrouter.cluster.probes import Applier, Channel, Receiver
 from rwrouter.model import Lag
 
@@ -181,3 +181,34 @@ def test_a_member_that_sees_no_majority_grows_old() -> None:
     lost = replace(well, group_trouble="has lost the majority of its group")
     assert meter.measure(13.0, lost, source_lost=10.0) == Lag(3.0, "has lost the majority of its group")
     assert meter.measure(14.0, replace(lost, is_member=False)).seconds is None
+
+
+@pytest.mark.parametrize(
+    ("case", "own", "primary", "since", "behind"),
+    [
+        ("the same beat", {1: 50.0}, {1: 50.0}, 0.7, 0.0),
+        ("read after the primary: a newer one", {1: 51.0}, {1: 50.0}, 0.7, 0.0),
+        ("an older one, and the primary had it a while ago", {1: 47.0}, {1: 50.0}, 0.7, 3.7),
+        ("read before the primary", {1: 47.0}, {1: 50.0}, -0.4, 3.0),
+        ("the row of an earlier primary does not count", {1: 50.0, 9: 7.0}, {1: 50.0, 9: 90.0}, 0.0, 0.0),
+        ("written by somebody else", {9: 47.0}, {9: 50.0}, 0.0, 3.0),
+        ("not arrived yet", {9: 7.0}, {1: 50.0}, 0.0, None),
+        ("no heartbeat at all", {}, {}, 0.0, None),
+    ],
+)
+def test_a_heartbeat_is_compared_with_the_primarys(
+    case: str, own: dict[int, float], primary: dict[int, float], since: float, behind: float | None
+) -> None:
+    """By what the primary has of it: neither clocks nor time zones matter, and a frozen one is no lag."""
+    found = behind_heartbeat(own, primary, 1, since)
+    assert found == (None if behind is None else pytest.approx(behind)), case
+
+
+def test_the_heartbeat_is_asked_where_commit_times_are_not_exact() -> None:
+    """It is finer than whole seconds, and coarser than commit times."""
+    behind = replace(GOOD, behind=1.0)
+    assert LagMeter().measure(10.0, Evidence((behind,), heartbeat=1.25)) == Lag(1.25, "heartbeat table")
+    exact = Applier("", now=100.0, oldest=99.4, is_exact=True)
+    assert LagMeter().measure(10.0, Evidence((behind,), (exact,), heartbeat=1.25)) == Lag(
+        0.6, "commit timestamps"
+    )

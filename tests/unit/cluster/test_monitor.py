@@ -305,7 +305,8 @@ def test_rights_that_are_missing_are_asked_for_again_only_seldom() -> None:
     for name in world.servers:
         world.monitor.answer(name, world.now, world.servers[name].answer(NEEDED, world.now))
     world.now += 30.0
-    everything = frozenset(Topic) - {Topic.REPLICAS, Topic.DUMPS}  # for discovery: these are all listed
+    optional = {Topic.REPLICAS, Topic.DUMPS, Topic.HEARTBEAT}  # for discovery, and with a table
+    everything = frozenset(Topic) - optional
     assert {probe.topics for probe in world.monitor.due(world.now)} == {everything}
 
 
@@ -450,3 +451,19 @@ def test_a_server_that_is_down_may_take_longer_to_answer() -> None:
     world.now += 2.0
     patience = {probe.server: probe.timeout for probe in world.monitor.due(world.now)}
     assert patience == {"db1": 1.0, "db2": 5.0, "db3": 1.0}
+
+
+def test_a_server_that_comes_back_starts_slowly_and_one_that_is_new_does_not() -> None:
+    """Its caches are cold; at the router's own start nobody has been away."""
+    world = World.of(slow_start=4.0)
+    assert {server.ramp for server in world.monitor.snapshot.servers} == {1.0}
+    world.servers["db2"].failure = REFUSED
+    world.run(3.0)
+    world.servers["db2"].failure = None
+    seen = []
+    for _ in range(8):
+        world.run(1.0)
+        seen.append(world.monitor.snapshot.server("db2").ramp)
+    assert seen == sorted(seen)
+    assert seen[0] < 0.5
+    assert seen[-1] == 1.0

@@ -21,6 +21,7 @@ from rwrouter.cluster.probes import (
     read_dumps,
     read_facts,
     read_group,
+    read_heartbeats,
     read_replicas,
     read_rights,
     read_routines,
@@ -73,8 +74,8 @@ def test_a_plain_round_is_two_questions(version: str, status: str) -> None:
 def test_mariadb_is_not_asked_what_it_does_not_know() -> None:
     """Commit times and groups are tables of MySQL's."""
     asked = {question.topic for question in questions("10.11.1-MariaDB", Topic)}
-    assert asked == set(Topic) - {Topic.APPLIER, Topic.GROUP}
-    assert {question.topic for question in questions("9.7.4", Topic)} == set(Topic)
+    assert asked == set(Topic) - {Topic.APPLIER, Topic.GROUP, Topic.HEARTBEAT}
+    assert {question.topic for question in questions("9.7.4", Topic, "a.b")} == set(Topic)
 
 
 @pytest.mark.parametrize(
@@ -225,3 +226,21 @@ def test_dump_threads_are_read_by_their_hosts() -> None:
     ]
     assert read_dumps(rows[:2]) == ("10.0.0.2",)
     assert read_dumps(rows[2:]) == ("db2",)
+
+
+@pytest.mark.parametrize("ts", ["2026-11-27T12:00:00.250000", "2026-11-27 12:00:00.250000"])
+def test_heartbeats_are_read_by_who_wrote_them(ts: str) -> None:
+    """In pt-heartbeat's layout; the table's name is quoted, for it is the user's."""
+    (question,) = questions("9.7.4", [Topic.HEARTBEAT], "my-schema.heartbeat")
+    assert question.sql == "SELECT server_id, ts FROM `my-schema`.`heartbeat`"
+    assert read_heartbeats([{"server_id": 1, "ts": ts}]) == {1: 1795780800.25}
+    assert questions("9.7.4", [Topic.HEARTBEAT]) == ()
+
+
+@pytest.mark.parametrize(
+    "row", [{"server_id": 1}, {"server_id": 1, "ts": "soon"}, {"server_id": "x", "ts": None}]
+)
+def test_what_is_no_heartbeat_is_refused(row: Mapping[str, object]) -> None:
+    """With ValueError, and nothing else."""
+    with pytest.raises(ValueError, match=r"heartbeat|isoformat|number"):
+        read_heartbeats([row])

@@ -343,7 +343,7 @@ def test_a_read_waits_while_everything_is_gone() -> None:
         stage.refuse = dict.fromkeys(("db1", "db2", "db3"), OSError("refused"))
         assert await stage.send(query("SELECT 1")) == b""
         stage.refuse = {}
-        stage.gateway.routes.endpoints["db3"].shunned_until = 0.0
+        stage.gateway.routes.endpoints["db3"].circuit.succeeded()
         stage.show(server("db3"), primary=None, generation=3)
         await stage.settle()
         assert stage.transport.take() == row("db3")

@@ -179,3 +179,36 @@ def test_a_client_keeps_its_server_while_that_is_fit() -> None:
 def test_a_client_is_its_address(peer: str, key: bytes) -> None:
     """Without the port; a connection of a Unix socket is a client of its own."""
     assert client_key(peer, 7) == key
+
+
+def test_a_server_that_starts_slowly_has_a_part_of_its_weight() -> None:
+    """Never nothing, or nobody would see how it does."""
+    made = routes(
+        server("db2"),
+        replace(server("db3"), ramp=0.3),
+        replace(server("db4"), ramp=0.1, weight=1),
+        primary=None,
+    )
+    assert readers(made) == {"db2": 100, "db3": 30, "db4": 1}
+
+
+def test_connections_that_are_being_opened_are_given_up_when_the_server_is_down() -> None:
+    """A hung server accepts, and would let each client wait for the whole time-out."""
+    made = routes(PRIMARY, server("db2"))
+    given_up: list[str] = []
+    made.endpoints["db2"].dialing.add(lambda: given_up.append("db2"))
+    made.update(Snapshot(2, (PRIMARY, server("db2")), "db1", None, ""))
+    assert given_up == []
+    made.update(Snapshot(3, (PRIMARY, server("db2", state=State.DOWN)), "db1", None, ""))
+    assert given_up == ["db2"]
+
+
+def test_when_the_monitor_has_reached_it_one_client_may_try() -> None:
+    """The circuit is half-open: the others wait for that one's luck."""
+    made = routes(PRIMARY, server("db2"))
+    endpoint = made.endpoints["db2"]
+    made.shun(endpoint, "refused")
+    made.update(Snapshot(2, (PRIMARY, server("db2", state=State.DOWN)), "db1", None, ""))
+    made.update(Snapshot(3, (PRIMARY, server("db2")), "db1", None, ""))
+    assert readers(made) == {"db2": 100, "db1": 1}
+    assert [bool(endpoint.circuit.ask(0.0, 0)), bool(endpoint.circuit.ask(0.0, 0))] == [False, True]

@@ -1,0 +1,231 @@
+"""What is wrong with one server, or with one account, and who notices: a router before real servers."""
+
+import json
+import subprocess
+import urllib.request
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pymysql
+import pytest
+
+from rwrouter.model import Flavor, State
+from rwrouter.sandbox import Sandbox
+from rwrouter.sandbox.records import ran_on
+from rwrouter.sandbox.router import RouterProcess
+from rwrouter.sandbox.server import SandboxServer
+from tests.integration.harness import RouterFactory, eventually, missing
+from tests.integration.watch import Watch
+
+
+def status(front: RouterProcess) -> dict[str, Any]:
+    """Return /v1/status."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{front.admin_port}/v1/status", timeout=20) as answer:
+        found = json.loads(answer.read())
+    assert isinstance(found, dict)
+    return found
+
+
+def states(front: RouterProcess) -> list[str]:
+    """Return the state of each server."""
+    return [server["state"] for server in status(front)["servers"]]
+
+
+def test_an_account_that_a_replica_refuses_concerns_its_clients_alone(
+    cluster: Sandbox, router: RouterFactory, schema: str, marker: str
+) -> None:
+    """1045 there: its reads run where it may log in; the replica goes on serving others."""
+    user = f"u_{schema}"[:32]
+    with cluster.primary.connect() as connection, connection.cursor() as cursor:
+        cursor.execute("SET sql_log_bin = 0")  # the replicas never hear of it
+        cursor.execute(f"CREATE USER {user} IDENTIFIED BY 'Only-here-1'")
+    try:
+        front = router(cluster)
+        for _ in range(5):
+            with (
+                front.connect(user=user, password="Only-here-1") as connection,
+                connection.cursor() as cursor,
+            ):
+                cursor.execute(f"SELECT 1 /* {marker} */")
+                assert cursor.fetchone() == (1,)
+        assert set(ran_on(cluster, marker)) == {"primary"}
+        assert states(front) == ["up"] * 3
+        assert "event=shunned" not in front.log()
+        assert "event=server_down" not in front.log()
+    finally:
+        with cluster.primary.connect() as connection, connection.cursor() as cursor:
+            cursor.execute("SET sql_log_bin = 0")
+            cursor.execute(f"DROP USER {user}")
+
+
+@contextmanager
+def filled(server: SandboxServer) -> Iterator[None]:
+    """Leave no room for one more connection of an application at *server*."""
+    before = server.value("SELECT @@global.max_connections")
+    user, password = server.accounts.app.user, server.accounts.app.password
+    with ExitStack() as held:
+        server.query("SET GLOBAL max_connections = 30")
+        try:
+            with pytest.raises(pymysql.MySQLError, match="Too many connections"):
+                fill(server, held, user, password)
+            yield
+        finally:
+            held.close()
+            server.query(f"SET GLOBAL max_connections = {before}")
+
+
+def fill(server: SandboxServer, held: ExitStack, user: str, password: str) -> None:
+    """Open connections to *server* until it refuses one."""
+    while True:
+        held.enter_context(server.connect(user=user, password=password))
+
+
+def test_a_full_server_stays_and_is_opened_less(
+    cluster: Sandbox, router: RouterFactory, schema: str, marker: str
+) -> None:
+    """1040: who has a connection there goes on reading there; new clients read elsewhere, without an error."""
+    full = cluster.replicas[0]
+    front = router(cluster)
+    with front.connect() as connection, connection.cursor() as old:
+        for _ in range(20):
+            old.execute("SELECT 1")
+        with filled(full):
+            for number in range(6):
+                with front.connect() as other, other.cursor() as cursor:
+                    for _ in range(4):
+                        cursor.execute(f"SELECT {number} /* {marker} new */")
+            for _ in range(20):
+                old.execute(f"SELECT 2 /* {marker} old */")
+            assert states(front) == ["up"] * 3
+    assert full.name in ran_on(cluster, f"{marker} old")
+    assert full.name not in ran_on(cluster, f"{marker} new")
+    assert "event=full server=" in front.log()
+    assert "event=server_down" not in front.log()
+
+
+def test_a_full_primary_answers_word_for_word(cluster: Sandbox, router: RouterFactory) -> None:
+    """Who comes new gets the server's own 1040, and who is there goes on; when there is room, all is as before."""
+    front = router(cluster)
+    with front.connect() as connection, connection.cursor() as cursor:
+        with filled(cluster.primary):
+            with pytest.raises(pymysql.MySQLError, match="Too many connections") as caught:
+                front.connect().close()
+            assert caught.value.args[0] == 1040
+            cursor.execute("DO 1")
+            assert states(front) == ["up"] * 3
+        cursor.execute("DO 2")
+    eventually(lambda: can_log_in(front), "a login, when there is room", 60)
+
+
+def can_log_in(front: RouterProcess) -> bool:
+    """Tell whether an application can."""
+    try:
+        front.connect().close()
+    except pymysql.MySQLError:
+        return False
+    return True
+
+
+def test_a_monitor_that_is_refused_raises_an_alarm_and_takes_nobody_out(cluster: Sandbox) -> None:
+    """The server lives; the alarm says what to set."""
+    replica = cluster.replicas[0]
+    account = cluster.monitor
+    with Watch(
+        cluster, monitor={"timeout": 10.0, "fall": 9}
+    ) as watch:  # a busy machine takes nobody out either
+        watch.until_state(replica, State.UP)
+        cluster.primary.query(f"ALTER USER {account.user} IDENTIFIED BY 'Changed-1'")
+        cluster.wait_in_sync()
+        try:
+            column = "PROCESSLIST_ID" if cluster.flavor is Flavor.MYSQL else "ID"
+            table = (
+                "performance_schema.threads"
+                if cluster.flavor is Flavor.MYSQL
+                else "information_schema.PROCESSLIST"
+            )
+            who = "PROCESSLIST_USER" if cluster.flavor is Flavor.MYSQL else "USER"
+            for row in replica.query(f"SELECT {column} AS id FROM {table} WHERE {who} = %s", (account.user,)):
+                replica.query(f"KILL {row['id']}")
+            wanted = f"{replica.name} refuses the monitor's account"
+            watch.until(lambda seen: any(alarm.startswith(wanted) for alarm in seen.alarms))
+            assert watch.snapshot.server(replica.name).state is not State.DOWN
+        finally:
+            cluster.primary.query(f"ALTER USER {account.user} IDENTIFIED BY '{account.password}'")
+        watch.until(lambda seen: not any(alarm.startswith(wanted) for alarm in seen.alarms))
+    cluster.wait_in_sync()
+
+
+def test_a_hung_replica_costs_new_clients_no_error(
+    cluster: Sandbox, router: RouterFactory, marker: str
+) -> None:
+    """SIGSTOP: it accepts and never answers. Who was sent there reads elsewhere once it is found down."""
+    hung = cluster.replicas[0]
+    front = router(cluster)
+    hung.pause()
+    try:
+        for number in range(6):
+            with front.connect() as connection, connection.cursor() as cursor:
+                for _ in range(4):
+                    cursor.execute(f"SELECT {number} /* {marker} */")
+        eventually(lambda: "down" in states(front), "it is found down", 60)
+    finally:
+        hung.resume()
+    eventually(lambda: states(front) == ["up"] * 3, "it is back", 60)
+    ramps = {server["name"]: server["ramp"] for server in status(front)["servers"]}
+    assert ramps[hung.address] <= 1.0
+
+
+@contextmanager
+def small_disk(server: SandboxServer, schema: str) -> Iterator[None]:
+    """Put *schema* of *server* alone on a disk of 6 MB: a file system in memory, over the schema's directory."""
+    place = Path(server.socket).parent / "data" / schema
+    kept = {file.name: file.read_bytes() for file in place.iterdir()}
+    command = ["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", str(place)]
+    if subprocess.run(command, check=False, capture_output=True).returncode:
+        missing("a test of a full disk mounts a file system, which root may do")
+    try:
+        for name, content in kept.items():
+            (place / name).write_bytes(content)
+        yield
+    finally:
+        server.query(f"DROP TABLE IF EXISTS {schema}.t")
+        subprocess.run(["umount", str(place)], check=True)
+
+
+def repeat(cursor: Any, sql: str) -> None:
+    """Run *sql* until it fails."""
+    while True:
+        cursor.execute(sql)
+
+
+def test_a_full_disk_is_told_word_for_word_and_reads_go_on(
+    mysql: Sandbox, router: RouterFactory, schema: str, marker: str
+) -> None:
+    """1114 or 1021, as the primary itself says it; it stays the primary, and reads are answered.
+
+    MariaDB 10.11 ends itself in this state: for its clients that is a primary that crashes.
+    """
+    primary = mysql.primary
+    with small_disk(primary, schema):
+        primary.query(f"CREATE TABLE {schema}.t (a LONGTEXT) ENGINE=InnoDB")
+        mysql.wait_in_sync()
+        insert = "INSERT INTO t VALUES (REPEAT('x', 1000000))"
+        front = router(mysql)
+        with front.connect(database=schema) as connection, connection.cursor() as cursor:
+            with pytest.raises(pymysql.MySQLError) as caught:
+                repeat(cursor, insert)
+            with (
+                primary.connect(database=schema) as direct,
+                direct.cursor() as own,
+                pytest.raises(pymysql.MySQLError) as told,
+            ):
+                own.execute(insert)
+            assert caught.value.args == told.value.args
+            assert caught.value.args[0] in {1021, 1114}
+            for _ in range(10):
+                cursor.execute(f"SELECT COUNT(*) FROM t /* {marker} */")
+        assert {"replica1", "replica2"} & set(ran_on(mysql, marker))
+        assert states(front) == ["up"] * 3
+        mysql.wait_in_sync()
