@@ -304,6 +304,8 @@ class Master:
     def hold(self, candidate: str) -> None:
         """Have all workers hold writes."""
         self._held_for = candidate
+        for worker in self._workers:
+            worker.open = None
         self._tell_workers(Hold(candidate))
 
     def release(self) -> None:
@@ -317,7 +319,6 @@ class Master:
 
     def _tell_workers(self, message: Hold | EndTransactions) -> None:
         for worker in self._workers:
-            worker.open = None
             if worker.channel is not None:
                 worker.channel.send(message)
 
