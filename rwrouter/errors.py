@@ -141,6 +141,13 @@ class NotSupported(RouterError):
     sqlstate = "0A000"
 
 
+class Denied(RouterError):
+    """A rule of the router's configuration denies the statement, in its own words."""
+
+    code = 9608
+    sqlstate = "42000"
+
+
 class BadRequest(RouterError):
     """A RWROUTER statement that is not understood, or stands among others: says what there is."""
 

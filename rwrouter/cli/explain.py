@@ -5,11 +5,15 @@ import binascii
 import json
 import sys
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any, Final
 
 import click
 
+from rwrouter.config.load import InvalidSettings, load
 from rwrouter.model import Flavor
+from rwrouter.routing.rules import Rule, RuleBook, RuledPlans, wishes
+from rwrouter.routing.terms import combine
 from rwrouter.sql import plans
 from rwrouter.sql.classifier import Classifier
 
@@ -26,7 +30,13 @@ class Explainer:
         self._classifiers: dict[_Key, Classifier] = {}
 
     def explain(
-        self, sql: bytes, *, dialect: str = "mysql", sql_mode: str = "", charset: str = ""
+        self,
+        sql: bytes,
+        *,
+        dialect: str = "mysql",
+        sql_mode: str = "",
+        charset: str = "",
+        rules: tuple[Rule, ...] = (),
     ) -> dict[str, Any]:
         """Return what is decided of *sql*, ready for JSON. Raises ValueError for an unknown dialect."""
         modes = {mode.strip().upper() for mode in sql_mode.split(",")}
@@ -47,7 +57,14 @@ class Explainer:
                 no_backslash_escapes=no_backslash_escapes,
                 multibyte_unsafe=multibyte_unsafe,
             )
-        return plans.describe(classifier.plan(sql))
+        planner = RuledPlans(classifier.plan, [rule for rule in rules if rule.is_of_statements])
+        found = plans.describe(planner.plan(sql))
+        terms = combine(wishes(rules), "")
+        if terms.consistency:
+            found["consistency"] = f"{terms.consistency}, by {terms.consistency_by}"
+        if terms.max_lag is not None:
+            found["max_lag"] = f"{terms.max_lag:g} s, by {terms.max_lag_by}"
+        return found
 
 
 def explain_line(explainer: Explainer, line: str) -> dict[str, Any]:
@@ -85,12 +102,31 @@ def explain_lines(lines: Iterable[str]) -> Iterable[str]:
 @click.option("--sql-mode", default="", help="The session's sql_mode, such as ANSI_QUOTES.")
 @click.option("--dialect", type=click.Choice(["mysql", "mariadb"]), default="mysql", show_default=True)
 @click.option("--charset", default="", help="The client's character set, such as gbk.")
+@click.option(
+    "--config",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Apply the rules of FILE, and say which has decided.",
+)
+@click.option("--user", default="", help="The session's user, for rules.")
+@click.option("--database", default="", help="The session's current schema, for rules.")
+@click.option("--client", default="", metavar="ADDRESS", help="The client's address, for rules.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option(
     "--jsonl", is_flag=True, help="Read a JSON object a line from standard input, answer each with one."
 )
 def explain(
-    sql: str | None, sql_mode: str, dialect: str, charset: str, *, as_json: bool, jsonl: bool
+    sql: str | None,
+    sql_mode: str,
+    dialect: str,
+    charset: str,
+    *,
+    config: Path | None,
+    user: str,
+    database: str,
+    client: str,
+    as_json: bool,
+    jsonl: bool,
 ) -> None:
     """Say where the statement SQL would go, and why.
 
@@ -105,7 +141,8 @@ def explain(
     if sql is None:
         raise click.UsageError("give a statement, or --jsonl")
     text = sql.encode("utf-8", "surrogateescape")
-    found = Explainer().explain(text, dialect=dialect, sql_mode=sql_mode, charset=charset)
+    rules = _rules(config, user, database, client)
+    found = Explainer().explain(text, dialect=dialect, sql_mode=sql_mode, charset=charset, rules=rules)
     if as_json:
         click.echo(json.dumps(found))
         return
@@ -114,7 +151,17 @@ def explain(
         if isinstance(value, dict):
             shown = ", ".join(f"{key}={item}" for key, item in value.items())
         if shown:
-            click.echo(f"{name + ':':9}{_printable(str(shown))}")
+            click.echo(f"{name + ':':{9 if len(name) < 9 else 13}}{_printable(str(shown))}")
+
+
+def _rules(config: Path | None, user: str, database: str, client: str) -> tuple[Rule, ...]:
+    if config is None:
+        return ()
+    try:
+        settings = load(config)
+    except InvalidSettings as exc:
+        raise click.ClickException(str(exc)) from None
+    return RuleBook.of(settings.rules).of_session(user, database, client)
 
 
 def _printable(text: str) -> str:

@@ -13,6 +13,7 @@ from rwrouter.config.addresses import (
 )
 from rwrouter.config.lines import Path
 from rwrouter.config.model import Settings, TlsMode
+from rwrouter.config.problems import nearest
 
 Finding = tuple[Path, str]  # the key to blame, and the message
 
@@ -25,6 +26,7 @@ def findings(settings: Settings, environ: Mapping[str, str]) -> Iterator[Finding
     yield from _monitor(settings)
     yield from _tls(settings)
     yield from _users(settings, environ)
+    yield from _rules(settings)
 
 
 def _listeners(settings: Settings) -> Iterator[Finding]:
@@ -162,4 +164,32 @@ def _users(settings: Settings, environ: Mapping[str, str]) -> Iterator[Finding]:
             yield (
                 ("users", index),
                 f'"{user.name}" has no password: write password_env = "VARIABLE"',
+            )
+
+
+_DOES = ("target", "server", "consistency", "max_lag", "deny")
+
+
+def _rules(settings: Settings) -> Iterator[Finding]:
+    servers = [server.name for server in settings.servers]
+    names: set[str] = set()
+    for index, rule in enumerate(settings.rules):
+        does = [name for name in _DOES if getattr(rule, name)]
+        if not does:
+            yield ("rules", index), f"does nothing: write one of {', '.join(_DOES)}"
+        elif rule.deny and len(does) > 1:
+            yield ("rules", index, "deny"), f"stands beside {does[0]}: what is denied goes nowhere; keep one"
+        elif rule.target == "primary" and rule.server:
+            yield ("rules", index, "server"), 'stands beside target = "primary": keep one of them'
+        if rule.name and rule.name in names:
+            yield (
+                ("rules", index, "name"),
+                f'"{rule.name}" is there already: give each rule a name of its own',
+            )
+        names.add(rule.name)
+        if rule.server and rule.server not in servers and not settings.discovers:
+            question = nearest(rule.server, servers)
+            yield (
+                ("rules", index, "server"),
+                f'"{rule.server}" is no server of this file: {question or "write a name from [[servers]]"}',
             )

@@ -62,6 +62,14 @@ def _name(text: str) -> str:
     return text
 
 
+def _regex(text: str) -> str:
+    try:
+        re.compile(text)
+    except re.error as exc:
+        raise ValueError(f"is no regular expression of Python's: {exc}") from None
+    return text
+
+
 MAX_WORKERS: Final = 1024
 TABLE: Final = re.compile(r"[\w$-]+\.[\w$-]+")
 UUID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
@@ -248,6 +256,34 @@ class UserSettings(Section):
     )
 
 
+class RuleSettings(Section):
+    """What becomes of the statements that match: of two rules that say something of the same, the first wins."""
+
+    name: str = Field(default="", description="how explanations call it; its number in the file if empty")
+    user: str = Field(default="", description="for sessions of this user")
+    database: str = Field(default="", description="for sessions whose current schema this is")
+    clients: tuple[NetworkText, ...] = Field(
+        default=(), description='for clients from these networks, such as ["10.1.0.0/16", "unix"]'
+    )
+    digest: str = Field(
+        default="", description="for statements with this digest, as `rwrouter explain` shows it"
+    )
+    regex: Annotated[str, AfterValidator(_regex)] = Field(
+        default="", description="for statements in whose digest this is found; case does not count"
+    )
+    target: Literal["primary", "replica"] | None = Field(
+        default=None, description="primary: reads go there; replica: a function that is not known only reads"
+    )
+    server: str = Field(default="", description="reads go to the server of this name, while it is up")
+    consistency: Literal["eventual", "session", "global", "primary"] | None = Field(
+        default=None, description="which writes reads must see"
+    )
+    max_lag: Duration | None = Field(
+        default=None, gt=0, description="reads are asked only of replicas that are no further behind"
+    )
+    deny: str = Field(default="", description="the statement gets an error with this message")
+
+
 class Limits(Section):
     """What protects the router and the servers."""
 
@@ -308,6 +344,7 @@ class Settings(Section):
     compression: CompressionSettings = CompressionSettings()
     proxy_protocol: ProxyProtocolSettings = ProxyProtocolSettings()
     users: tuple[UserSettings, ...] = Field(default=(), description="users that the router checks itself")
+    rules: tuple[RuleSettings, ...] = Field(default=(), description="what becomes of which statements")
     limits: Limits = Limits()
     log: LogSettings = LogSettings()
 

@@ -11,7 +11,7 @@ from collections.abc import Coroutine
 from struct import Struct
 from typing import TYPE_CHECKING, Any, Final
 
-from rwrouter.errors import BackendLost, BadRequest, ClientProtocolError, RouterError, ShuttingDown
+from rwrouter.errors import BackendLost, BadRequest, ClientProtocolError, Denied, RouterError, ShuttingDown
 from rwrouter.protocol.charsets import has_unsafe_trail_bytes, is_unsafe_collation
 from rwrouter.protocol.flags import (
     CLIENT_COMPRESS,
@@ -41,12 +41,12 @@ from rwrouter.proxy.backend import BackendConnection
 from rwrouter.proxy.carrying import is_kept_elsewhere
 from rwrouter.proxy.dial import Account
 from rwrouter.proxy.killing import kill_abandoned
-from rwrouter.proxy.servers import Endpoint, client_key
+from rwrouter.proxy.servers import Endpoint, client_key, host_of
 from rwrouter.routing.decision import Where, decide
 from rwrouter.routing.prepared import PlannedStatement, StatementBook
 from rwrouter.routing.session import Session
 from rwrouter.routing.terms import Wish
-from rwrouter.sql.plans import ASKS_ROUTER, ENDS, LAST_INSERT_ID, Plan, Target
+from rwrouter.sql.plans import ASKS_ROUTER, DENIED, ENDS, LAST_INSERT_ID, Plan, Target
 
 if TYPE_CHECKING:
     from rwrouter.proxy.gateway import Gateway
@@ -109,7 +109,8 @@ class ClientConnection(asyncio.Protocol):
         self.session = Session(backend.schema) if session is None else session
         self.key = client_key(peer, number)
         self.wish = Wish()  # by RWROUTER SET
-        self.terms = gateway.terms(login.user, self.wish)
+        self.rules = gateway.rules.of_session(login.user, self._schema(), host_of(peer))
+        self.terms = gateway.terms(login.user, self.wish, self.rules)
         self.consistency = self.terms.consistency
         self.spreads = self.terms.need_no_choice  # its reads need no decision beyond the plan
         self.backends: dict[Endpoint, BackendConnection] = {backend.endpoint: backend}
@@ -427,11 +428,16 @@ class ClientConnection(asyncio.Protocol):
         head, rest = head[:taken], head[taken:]
         self._inbox += rest
         command = head[4]
-        plan = self._classifier.plan_head(head[5:], size - 5) if command == COM_QUERY else STATEMENT
+        plan = STATEMENT
+        if command == COM_QUERY:
+            plan = self.gateway.ruled(self._classifier.plan_head(head[5:], size - 5), self.rules)
         if command in executing.COMMANDS and not executing.begin_long(self, head):
             return
         if plan.effects & ASKS_ROUTER:
             self.fail(BadRequest("a RWROUTER statement longer than limits.classified_bytes"), close=True)
+            return
+        if plan.effects & DENIED:
+            self.fail(Denied(plan.reason), close=True)
             return
         if plan.target is not Target.PRIMARY:
             plan = Plan(Target.PRIMARY, "too long to be read whole", digest=plan.digest, effects=plan.effects)
@@ -536,9 +542,17 @@ class ClientConnection(asyncio.Protocol):
     def _sql(self, data: bytes) -> bytes:
         return (sql_of_query(data) or b"") if self.has_attributes else data[5:]
 
+    def _schema(self) -> str:
+        return self.session.schema.decode("utf-8", "replace")
+
     def follow_terms(self) -> None:
         """Read from now on as settings and the session itself ask."""
-        self.terms = terms = self.gateway.terms(self.login.user, self.wish)
+        gateway = self.gateway
+        rules = gateway.rules.of_session(self.login.user, self._schema(), host_of(self.peer))
+        if rules != self.rules:
+            self.rules = rules
+            self.plan_of = gateway.planner(self._classifier, rules)
+        self.terms = terms = gateway.terms(self.login.user, self.wish, rules)
         if terms.consistency != self.consistency:
             self.session.writes += 1  # who has the session's writes is asked anew: "eventual" did not care
         self.consistency = terms.consistency
@@ -556,7 +570,7 @@ class ClientConnection(asyncio.Protocol):
             if client is None
             else has_unsafe_trail_bytes(client),
         )
-        self.plan_of = self._classifier.plan
+        self.plan_of = self.gateway.planner(self._classifier, self.rules)
 
     def learn_write(self, digest: str) -> None:
         """A replica has refused a statement of this digest as a write."""

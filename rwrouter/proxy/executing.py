@@ -6,7 +6,7 @@ COM_STMT_EXECUTE of a statement that is known where it goes costs what a COM_QUE
 import logging
 from typing import TYPE_CHECKING, Final
 
-from rwrouter.errors import BadRequest, RouterError
+from rwrouter.errors import BadRequest, Denied, RouterError
 from rwrouter.protocol.flags import (
     COM_STMT_CLOSE,
     COM_STMT_EXECUTE,
@@ -21,7 +21,7 @@ from rwrouter.protocol.statements import statement_id, translate, with_id
 from rwrouter.proxy import asking
 from rwrouter.routing.decision import Where
 from rwrouter.routing.prepared import FIRST, IN_A_SESSION, PlannedStatement, context_of
-from rwrouter.sql.plans import ASKS_ROUTER, Plan, Target
+from rwrouter.sql.plans import ASKS_ROUTER, DENIED, Plan, Target
 
 if TYPE_CHECKING:
     from rwrouter.proxy.backend import BackendConnection
@@ -130,6 +130,9 @@ def _prepare(client: "ClientConnection", data: bytes) -> None:
     plan = client.plan_of(sql)
     if plan.effects & ASKS_ROUTER:
         asking.prepare(client, sql, plan)
+        return
+    if plan.effects & DENIED:
+        client.fail(Denied(plan.reason))
         return
     client.statements.begin(sql, plan, client.session)
     client.run(data, PREPARING, COM_STMT_PREPARE)

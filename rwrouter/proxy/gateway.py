@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import os
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from rwrouter.config.addresses import parse_network
@@ -17,8 +17,10 @@ from rwrouter.proxy.dial import Account, Dialer
 from rwrouter.proxy.holding import Holding
 from rwrouter.proxy.killing import kill
 from rwrouter.proxy.servers import Endpoint, Routes
+from rwrouter.routing.rules import Rule, RuleBook, RuledPlans, wishes
 from rwrouter.routing.terms import Terms, Wish, combine
 from rwrouter.sql.classifier import Classifier
+from rwrouter.sql.plans import Plan
 
 if TYPE_CHECKING:
     from rwrouter.proxy.client import ClientConnection
@@ -80,6 +82,8 @@ class Gateway:
         self._stride = stride
         self._next = 0
         self.first_number = FIRST_NUMBER
+        self.rules = RuleBook.of(settings.rules)
+        self._ruled: dict[tuple[Classifier, tuple[Rule, ...]], RuledPlans] = {}
         self._classifiers: dict[tuple[Flavor, bool, bool, bool], Classifier] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
         self.balancers = [parse_network(text) for text in settings.proxy_protocol.networks]
@@ -92,6 +96,7 @@ class Gateway:
     def update(self, snapshot: Snapshot) -> None:
         """Take a new topology from the master."""
         if snapshot.reading_routines != self.routes.snapshot.reading_routines:
+            self._ruled.clear()
             self._classifiers.clear()  # sessions take the new ones with their next change of mode
         self.routes.update(snapshot)
         self.holding.topology_changed()
@@ -142,9 +147,23 @@ class Gateway:
         """Return all classifiers in use."""
         return list(self._classifiers.values())
 
-    def terms(self, user: str, wish: Wish) -> Terms:
-        """Return what the reads of a session of *user*, which itself has asked for *wish*, ask for."""
-        layers = [("RWROUTER SET", wish)]
+    def planner(self, classifier: Classifier, rules: tuple[Rule, ...]) -> Callable[[bytes], Plan]:
+        """Return what makes the plans of a session that reads SQL by *classifier* and has these *rules*."""
+        speaking = tuple(rule for rule in rules if rule.is_of_statements)
+        if not speaking:
+            return classifier.plan
+        ruled = self._ruled.get((classifier, speaking))
+        if ruled is None:
+            ruled = self._ruled[classifier, speaking] = RuledPlans(classifier.plan, speaking)
+        return ruled.plan
+
+    def ruled(self, plan: Plan, rules: tuple[Rule, ...]) -> Plan:
+        """Return what *rules* make of the *plan* of a statement that is too long for the planner."""
+        return RuledPlans(lambda _sql: plan, rules).apply(plan) if rules else plan
+
+    def terms(self, user: str, wish: Wish, rules: tuple[Rule, ...]) -> Terms:
+        """Return what the reads of a session of *user* with these *rules*, which has asked for *wish*, ask for."""
+        layers = [("RWROUTER SET", wish), *wishes(rules)]
         configured = self.configured.get(user)
         if configured is not None:
             own = configured[1]

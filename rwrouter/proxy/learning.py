@@ -44,6 +44,8 @@ def learn(client: "ClientConnection", backend: "BackendConnection", effects: int
         backend.variables = session.variables.copy()
         backend.schema = session.schema
         backend.role = session.role
+        if client.gateway.rules.follows_schema:
+            client.follow_terms()
     client.home = None if session.free else backend
     if client.home is not None and backend.endpoint is not client.routes.primary:
         holding.follow_primary(client)

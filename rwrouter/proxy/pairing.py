@@ -8,7 +8,7 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING
 
-from rwrouter.errors import BackendLost, NoServer, RouterError
+from rwrouter.errors import BackendLost, Denied, NoServer, RouterError
 from rwrouter.model import Flavor, Role, State
 from rwrouter.protocol.flags import (
     CLIENT_MULTI_STATEMENTS,
@@ -541,6 +541,9 @@ def answer(client: "ClientConnection", sql: bytes, plan: Plan) -> bool:
     """Answer a statement that speaks to the router, if it can be answered; else it goes to the primary."""
     if plan.effects & plans.ASKS_ROUTER:
         asking.answer(client, sql)
+        return True
+    if plan.effects & plans.DENIED:
+        client.fail(Denied(plan.reason))
         return True
     status = asking.status_of(client)
     if plan.effects & plans.CONNECTION_ID:

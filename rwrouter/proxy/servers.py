@@ -244,3 +244,9 @@ def client_key(peer: str, number: int) -> bytes:
     """
     host, colon, port = peer.rpartition(":")
     return host.encode() if colon and port.isdecimal() else b"%d" % number
+
+
+def host_of(peer: str) -> str:
+    """Return the address in *peer*, without port and brackets; what is no address comes back as it is."""
+    host, colon, port = peer.rpartition(":")
+    return host.strip("[]") if colon and port.isdecimal() else peer

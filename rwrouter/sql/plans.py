@@ -69,6 +69,7 @@ RUNS_UNSEEN: Final = (
     1 << 45
 )  # CALL, EXECUTE, a compound statement: what it does to the session is not in its text
 USES_TABLES: Final = 1 << 44  # set by the session's owner where it matters: ends what SET TRANSACTION began
+DENIED: Final = 1 << 47  # a rule denies it: the client gets its message
 ASKS_ROUTER: Final = 1 << 46  # RWROUTER ...: answered by the router, whatever it says
 
 EFFECT_NAMES: Final = {
@@ -110,7 +111,7 @@ def describe(plan: "Plan") -> dict[str, Any]:
         }
         if hint is not None
         else None,
-    }
+    } | ({"rule": plan.rule} if plan.rule else {})
 
 
 def names(effects: int) -> list[str]:
@@ -132,7 +133,7 @@ class Hint:
 class Plan:
     """Where a statement may go, what it leaves behind, and why. Shared by sessions: never changed."""
 
-    __slots__ = ("digest", "effects", "hint", "is_plain_read", "names", "reason", "target")
+    __slots__ = ("digest", "effects", "hint", "is_plain_read", "names", "reason", "rule", "target")
 
     def __init__(
         self,
@@ -143,7 +144,9 @@ class Plan:
         effects: int = 0,
         hint: Hint | None = None,
         names: tuple[str, ...] = (),
+        rule: str = "",
     ) -> None:
+        self.rule = rule  # the name of the rule that has changed it, "" where none has
         self.target = target
         self.reason = reason
         self.digest = digest

@@ -2,6 +2,7 @@
 
 import base64
 import json
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -75,3 +76,19 @@ def test_a_bad_line_is_answered_and_the_next_is_read(line: str) -> None:
 def test_a_statement_is_needed() -> None:
     """Without one it says what is missing."""
     assert CliRunner().invoke(explain, []).exit_code == 2
+
+
+def test_the_rule_that_decides_is_named(tmp_path: Path) -> None:
+    """With the file, and who the session is."""
+    file = tmp_path / "rwrouter.toml"
+    file.write_text(
+        '[[servers]]\naddress = "db1"\n[monitor]\nuser = "m"\n'
+        '[[rules]]\nname = "stock"\nregex = "stock"\ntarget = "primary"\n'
+        '[[rules]]\nname = "reports"\nuser = "report"\nconsistency = "eventual"\n'
+    )
+    arguments = ["SELECT a FROM stock", "--config", str(file), "--user", "report"]
+    result = CliRunner().invoke(explain, arguments)
+    assert 'reason:  the rule "stock" asks for the primary' in result.output
+    assert "rule:    stock" in result.output
+    assert 'consistency: eventual, by the rule "reports"' in result.output
+    assert "consistency" not in CliRunner().invoke(explain, arguments[:3]).output

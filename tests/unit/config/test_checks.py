@@ -148,3 +148,23 @@ def test_a_user_may_have_an_empty_password_on_purpose() -> None:
         _found({"users": [{"name": "u", "password": ""}, {"name": "v", "password_env": "X"}]}, {"X": "y"})
         == []
     )
+
+
+RULE = {"target": "primary"}
+
+
+@pytest.mark.parametrize(
+    ("rules", "key", "message"),
+    [
+        ([{**RULE, "server": "two"}], "server", 'stands beside target = "primary": keep one of them'),
+        ([{"server": "tow"}], "server", '"tow" is no server of this file: did you mean "two"?'),
+        (
+            [{**RULE, "name": "a"}, {**RULE, "name": "a"}],
+            "name",
+            '"a" is there already: give each rule a name of its own',
+        ),
+    ],
+)
+def test_rules(rules: list[dict[str, str]], key: str, message: str) -> None:
+    """What a rule can't do is said where it stands."""
+    assert _found({"rules": rules}) == [(("rules", len(rules) - 1, key), message)]

@@ -75,6 +75,26 @@ def _complaint(tmp_path: Path, text: str | bytes, **overrides: Any) -> str:
             "[[users]]\npassword = 12345",
             "f:3: users[0].name: is missing\nf:4: users[0].password: the value does not fit: write a text in double quotes",
         ),
+        (
+            '[[rules]]\nuser = "x"',
+            "f:3: rules[0]: does nothing: write one of target, server, consistency, max_lag, deny",
+        ),
+        (
+            '[[rules]]\nregex = "("\ndeny = "no"',
+            "f:4: rules[0].regex: is no regular expression of Python's: missing ), unterminated subpattern at position 0",
+        ),
+        (
+            '[[rules]]\nclients = ["10.0.0.1/8"]\ndeny = "no"',
+            'f:4: rules[0].clients[0]: "10.0.0.1/8" has bits behind its prefix: write "10.0.0.0/8"',
+        ),
+        (
+            '[[rules]]\ndeny = "no"\ntarget = "primary"',
+            "f:4: rules[0].deny: stands beside target: what is denied goes nowhere; keep one",
+        ),
+        (
+            '[[rules]]\nuser_name = "app"\ntarget = "primary"',
+            'f:4: rules[0].user_name: unknown key; did you mean "user"?',
+        ),
         ("[reads", "f:3: is not TOML: expected ']' at the end of a table declaration"),
         (
             "admin = localhost:1",

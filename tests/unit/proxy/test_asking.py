@@ -169,3 +169,38 @@ def test_explain_takes_one_statement() -> None:
         )
 
     on_stage(play)
+
+
+def test_a_denied_statement_reaches_no_server() -> None:
+    """Text, prepared, or too long to be kept: the client gets the rule's message."""
+
+    async def play(stage: Stage) -> None:
+        stage.log.clear()
+        for data in (query("DROP TABLE t"), prepare("DROP TABLE t")):
+            reply = await stage.send(data)
+            assert int.from_bytes(reply[5:7], "little") == 9608
+            assert b"not here" in reply
+        head = b"\x03INSERT INTO audit VALUES ('" + b"x" * 70_000
+        assert b"not here" in await stage.send((1 << 22).to_bytes(3, "little") + b"\x00" + head)
+        assert stage.log == []
+
+    on_stage(play, rules=[{"regex": "^drop|audit", "deny": "not here"}])
+
+
+def test_rules_follow_the_schema() -> None:
+    """A rule for a schema holds while that is the current one."""
+    state = bytes((1, 5, 4)) + b"shop"
+
+    def script(name: str, command: bytes) -> bytes | None:
+        return ok(state=state) if b"USE" in command else by_name(name, command)
+
+    async def play(stage: Stage) -> None:
+        assert await stage.send(query("SELECT a FROM t")) != row("db1")
+        await stage.send(query("USE shop"))
+        assert await stage.send(query("SELECT a FROM t")) == row("db1")
+        assert stage.client.terms.max_lag == 3.0
+        found = items_of(await stage.send(query("RWROUTER EXPLAIN SELECT a FROM t")), CAPABILITIES)
+        assert found["rule"] == "rule 1"
+
+    rules = [{"database": "shop", "target": "primary"}, {"database": "shop", "max_lag": "3s"}]
+    on_stage(play, script, rules=rules)
