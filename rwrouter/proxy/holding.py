@@ -288,12 +288,17 @@ def leave_home(client: "ClientConnection") -> None:
 
 
 def follow_primary(client: "ClientConnection") -> None:
-    """Leave a connection to a server that is not the primary, or not any more, where nothing else ties to it."""
+    """Leave a connection to a server that takes no writes now, where nothing else ties to it.
+
+    That is one that is not the primary, or not any more, or whose writes are held: the next transaction waits, too.
+    """
     home = client.home
     if home is None:
         return
-    primary = client.gateway.routes.primary
-    if home.endpoint is not primary and (primary is not None or home.endpoint.server.role is Role.REPLICA):
+    routes = client.gateway.routes
+    if home.endpoint is not routes.writable and (
+        routes.primary is not None or home.endpoint.server.role is Role.REPLICA
+    ):
         leave_home(client)
 
 

@@ -47,7 +47,7 @@ def learn(client: "ClientConnection", backend: "BackendConnection", effects: int
         if client.gateway.rules.follows_schema:
             client.follow_terms()
     client.home = None if session.free else backend
-    if client.home is not None and backend.endpoint is not client.routes.primary:
+    if client.home is not None and backend.endpoint is not client.routes.writable:
         holding.follow_primary(client)
 
 

@@ -84,10 +84,16 @@ class Verdict:
 class Load:
     """Clients at work before *router*, in the schema *schema*, until `stop`."""
 
-    def __init__(self, router: RouterProcess, schema: str, clients: int = 8, readers: int = 2) -> None:
-        """*clients* write and read back what they wrote; *readers* only read, what they need not have written."""
+    def __init__(
+        self, router: RouterProcess, schema: str, clients: int = 8, readers: int = 2, committers: int = 0
+    ) -> None:
+        """*clients* write and read back what they wrote; *readers* only read, what they need not have written.
+
+        The last *committers* of the clients have autocommit off: each write is a transaction with a COMMIT.
+        """
         self.tallies = [Tally() for _ in range(clients + readers)]
         self._readers = range(clients, clients + readers)
+        self._committers = range(clients - committers, clients)
         self._router = router
         self._schema = schema
         self._stop = threading.Event()
@@ -139,6 +145,8 @@ class Load:
         while not self._stop.is_set():
             try:
                 connection = DRIVERS[number % len(DRIVERS)](self._router)
+                if number in self._committers:
+                    connection.cursor().execute("SET autocommit = 0")
             except (pymysql.MySQLError, mysql.connector.Error) as exc:
                 tally.read_errors.append(f"login: {exc!r}")
                 self._stop.wait(0.2)
@@ -147,18 +155,20 @@ class Load:
                 if number in self._readers:
                     self._read(connection, tally)
                 else:
-                    key = self._talk(connection, tally, key)
+                    key = self._talk(connection, tally, key, commits=number in self._committers)
             finally:
                 with contextlib.suppress(pymysql.MySQLError, mysql.connector.Error):  # it was lost
                     connection.close()
 
-    def _talk(self, connection: Any, tally: Tally, key: int) -> int:
+    def _talk(self, connection: Any, tally: Tally, key: int, *, commits: bool) -> int:
         """Write and read back until the end, or an error; return the last key."""
         cursor = connection.cursor()
         while not self._stop.is_set():
             key += 1
             try:
                 cursor.execute(f"INSERT INTO {self._schema}.t (k) VALUES ({key})")
+                if commits:
+                    connection.commit()
             except (pymysql.MySQLError, mysql.connector.Error) as exc:
                 tally.unknown.append(key)
                 tally.write_errors.append(repr(exc))

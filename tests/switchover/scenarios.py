@@ -47,7 +47,7 @@ def back_and_forth(sandbox: Sandbox, times: int, clients: int, name: str, writes
     held = []
     primary = servers[0]
     with running(sandbox) as router:
-        with Load(router, SCHEMA, clients) as load:
+        with Load(router, SCHEMA, clients, committers=clients // 4) as load:
             for turn in range(times):
                 load.go_on(writes)
                 candidate = servers[(turn + 1) % 2]

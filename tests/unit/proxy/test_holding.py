@@ -183,6 +183,27 @@ def test_a_transaction_goes_on_while_writes_are_held() -> None:
     on_stage(play, script)
 
 
+def test_the_next_transaction_waits_with_autocommit_off_too() -> None:
+    """It would begin with the next statement, and a switchover would wait for its end again and again."""
+
+    async def play(stage: Stage) -> None:
+        stage.script = lambda _name, _command: ok(NO_AUTOCOMMIT)
+        await stage.send(query("SET autocommit=0"))
+        stage.script = lambda _name, command: ok(NO_AUTOCOMMIT | (b"INSERT" in command))
+        await stage.send(query("INSERT INTO t VALUES (1)"))
+        stage.gateway.holding.hold("db2")
+        assert stage.gateway.holding.under_way() == 1
+        await stage.send(query("COMMIT"))
+        assert stage.gateway.holding.under_way() == 0
+        assert await stage.send(query("INSERT INTO t VALUES (2)")) == b""
+        promoted(stage)
+        stage.gateway.holding.release()
+        await stage.settle()
+        assert stage.sent(b"(2)") == ["db2"]
+
+    on_stage(play)
+
+
 def test_in_a_transaction_the_servers_error_is_passed_on() -> None:
     """Drivers know what to do about 1290; the session is not ended, and its ROLLBACK goes where the transaction is."""
 
