@@ -68,8 +68,11 @@ def test_a_killed_primary_is_replaced_and_comes_back_as_a_replica(group: Sandbox
         assert watch.snapshot.primary == primary_of(group)
         others = [server for server in group.servers if server is not old]
         assert {watch.snapshot.server(server.name).state for server in others} == {State.UP}
+        group.server(primary_of(group)).query("CREATE DATABASE IF NOT EXISTS missed")
         old.start()
+        group.wait_grouped()
         watch.until(lambda seen: seen.server(old.name).state is State.UP, PATIENCE)
+        assert old.value("SELECT COUNT(*) FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = 'missed'") == 1
         assert watch.snapshot.server(old.name).role is Role.REPLICA
     group.wait_grouped()
 

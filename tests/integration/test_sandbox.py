@@ -175,25 +175,6 @@ def test_options_reach_every_server() -> None:
     assert not directory.exists()
 
 
-def test_a_group_replicates_and_a_killed_member_joins_again() -> None:
-    """Three members with one primary; kill -9 of it makes another one, and a start brings it back."""
-    with start(Flavor.MYSQL, topology=Topology.GROUP) as group:
-        assert group.members() == {
-            "member1": ("ONLINE", "PRIMARY"),
-            "member2": ("ONLINE", "SECONDARY"),
-            "member3": ("ONLINE", "SECONDARY"),
-        }
-        group.primary.query("CREATE DATABASE grouped")
-        group.wait_in_sync()
-        group.primary.kill()
-        others = [server.name for server in group.replicas]
-        eventually(lambda: list(group.members()) == others, "the killed member is expelled", 60)
-        assert ("ONLINE", "PRIMARY") in group.members().values()
-        group.primary.start()
-        group.wait_grouped()
-        assert group.members()["member1"] == ("ONLINE", "SECONDARY")
-
-
 def test_a_chain_replicates_from_one_to_the_next() -> None:
     """The last one's source is a replica."""
     with start(Flavor.MARIADB, topology=Topology.CHAIN) as chain:
