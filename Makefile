@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: help venv check format docs unit test soak fuzz simulate faultlab demo bench clean
+.PHONY: help venv check format docs unit test drivers driver-packages soak fuzz simulate faultlab demo bench clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST)
@@ -43,12 +43,23 @@ unit: $(ENV)  ## unit tests alone: seconds
 
 # Real servers (MariaDB of the distribution, MySQL from a root file system of Debian's sid suite) and containers
 # (a daemon of our own where none answers). PYTEST takes further arguments: make test PYTEST='-k mariadb -x'
-test: $(ENV)  ## everything, with real servers and containers; installs what is missing (root)
+test: $(ENV) driver-packages  ## everything, with real servers and containers; installs what is missing (root)
 	tools/install-packages test
 	docker/make-rootfs >/dev/null
 	$(MAKE) check VENV=$(VENV)
 	RWROUTER_TEST_ALL=1 docker/with-daemon $(BIN)/python -m pytest tests --ignore=tests/unit \
 		--timeout 600 --durations 15 $(PYTEST)
+
+# One driver alone: make drivers PYTEST='-k ruby'. DOCS=1 writes what was seen into docs/drivers.md.
+drivers: $(ENV) driver-packages  ## every client library on the primary and through the router: two minutes
+	tools/install-packages test
+	docker/make-rootfs >/dev/null
+	RWROUTER_TEST_ALL=1 RWROUTER_WRITE_DOCS=$(DOCS) $(BIN)/python -m pytest tests/integration/test_drivers.py $(PYTEST)
+
+driver-packages: $(ENV)
+	tools/install-packages drivers
+	$(BIN)/python -c "import aiomysql, asyncmy, django, greenlet, mariadb, MySQLdb" 2>/dev/null || \
+		$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[drivers]'
 
 # SEED is the first seed; each decides one program. MINUTES=0 runs that one alone. SOAK takes further options.
 soak: $(ENV)  ## the same random programs on the primary and through the router: make soak MINUTES=60 SEED=0

@@ -315,13 +315,13 @@ class ServerHandshake(Handshake):
         self._move(Step.PASSWORD)
         if not self.is_secure:
             if self._rsa is None or len(payload) != self._rsa.size:
-                # Connector/Python (pure) does this; MySQL refuses it too, but does not say why.
-                raise Broken(
-                    AuthNotSupported(
-                        "the client has sent its password in the clear over a link without TLS, where "
-                        "rwrouter takes none: let the client use TLS, and give the user another password"
-                    )
+                # Connector/Python (pure) does this; MySQL answers it as a wrong password, too.
+                denial = self._denial(has_password=True)
+                denial.error.add_note(
+                    "the client has sent its password in the clear over a link without TLS, where rwrouter takes "
+                    "none: let it use TLS, and give the user another password"
                 )
+                raise denial
             self._judge_encrypted(payload)  # by a client that has the key in a file
         elif payload.endswith(b"\0"):
             self._judge_password(CACHING, payload[:-1])

@@ -114,6 +114,7 @@ class ClientConnection(asyncio.Protocol):
         self.consistency = self.terms.consistency
         self.spreads = self.terms.need_no_choice  # its reads need no decision beyond the plan
         self.backends: dict[Endpoint, BackendConnection] = {backend.endpoint: backend}
+        self.was_reset = False  # by COM_RESET_CONNECTION: connections opened from then on are reset, too
         self.statements = StatementBook()
         self.statement: PlannedStatement | None = None  # of the COM_STMT_* command that runs
         self.cursors: dict[PlannedStatement, BackendConnection] = {}  # where each is open

@@ -12,6 +12,7 @@ from rwrouter.protocol.flags import (
     COM_BINLOG_DUMP,
     COM_BINLOG_DUMP_GTID,
     COM_INIT_DB,
+    COM_PING,
     COM_PROCESS_KILL,
     COM_REGISTER_REPLICA,
     COM_RESET_CONNECTION,
@@ -31,6 +32,7 @@ _REPLICATES: Final = Plan(
     Target.PRIMARY, "the binary log is read on one connection", effects=plans.CONNECTION_STATE
 )
 _PLANS: Final = {
+    COM_PING: Plan(Target.SAME, "it leaves the warnings of the statement before"),
     COM_INIT_DB: Plan(Target.PRIMARY, "the schema is remembered", effects=plans.SCHEMA),
     COM_REGISTER_REPLICA: _REPLICATES,
     COM_BINLOG_DUMP: _REPLICATES,
@@ -57,6 +59,7 @@ def _knows_process_kill(client: "ClientConnection") -> bool:
 def after(client: "ClientConnection", backend: "BackendConnection") -> None:
     """A command has ended well: learn what only its name tells."""
     if client.command == COM_RESET_CONNECTION:
+        client.was_reset = True
         client.session.reset()
         client.session.version += 1
         client.wish = Wish()

@@ -129,7 +129,8 @@ class ClientLogin(asyncio.Protocol):
                 self._transport.pause_reading()
                 self._task = self._gateway.spawn(self._enter(machine, event))
         if machine.error is not None:
-            log.warning('event=ended client=%s reason="%s"', self._peer, machine.error)
+            why = "; ".join([str(machine.error), *getattr(machine.error, "__notes__", ())])
+            log.warning('event=ended client=%s reason="%s"', self._peer, why)
             self._machine = None
             self._deadline.cancel()
             self._transport.close()

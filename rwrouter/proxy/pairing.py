@@ -259,6 +259,8 @@ async def _connect(
             raise BackendLost("the client has gone")
         backend.borrower = client
         client.backends[endpoint] = backend
+        # A reset goes back to the server's collation on MySQL, not to the login's.
+        backend.stale = client.was_reset
     return backend
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from rwrouter.model import Role, State
-from tests.unit.proxy.stage import Stage, by_name, error, ok, on_stage, query, row, server
+from tests.unit.proxy.stage import Stage, by_name, error, ok, on_stage, packet, query, row, server
 
 
 def test_a_read_is_run_again_when_its_server_is_lost_before_the_result() -> None:
@@ -261,3 +261,27 @@ def test_without_a_primary_a_replica_takes_settings_and_gains_no_writes_by_that(
         return ok(state=gtid) if b"UPDATE" in command else by_name(name, command)
 
     on_stage(play, script)
+
+
+def test_a_ping_leaves_the_warnings_of_the_statement_before() -> None:
+    """Connector/Python pings before each statement: SHOW WARNINGS is still asked where the read ran."""
+
+    async def play(stage: Stage) -> None:
+        for _ in range(2):
+            await stage.send(query("SELECT 1"))
+            assert await stage.send(packet(b"\x0e")) == ok()
+            await stage.send(query("SHOW WARNINGS"))
+        assert stage.sent(b"SHOW WARNINGS") == stage.sent(b"SELECT 1")
+
+    on_stage(play)
+
+
+def test_what_is_opened_after_a_reset_is_reset_too() -> None:
+    """A reset leaves other character sets than a login: the session has the same on every server."""
+
+    async def play(stage: Stage) -> None:
+        await stage.send(packet(b"\x1f"))
+        assert await stage.send(query("SELECT 1")) in {row("db2"), row("db3")}
+        assert stage.sent(b"\x1f") == ["db1", *stage.sent(b"SELECT 1")]
+
+    on_stage(play)
