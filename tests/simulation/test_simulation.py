@@ -7,9 +7,11 @@ import pytest
 
 from rwrouter.model import Snapshot
 from rwrouter.protocol.flags import SERVER_STATUS_IN_TRANS
-from rwrouter.proxy import holding, pairing, waiting
+from rwrouter.proxy import holding, killing, pairing, waiting
 from rwrouter.proxy.backend import BackendConnection
 from rwrouter.proxy.client import ClientConnection
+from rwrouter.proxy.dial import Account
+from rwrouter.proxy.gateway import Gateway
 from rwrouter.routing.decision import Where
 from rwrouter.routing.session import Session
 from rwrouter.sql.plans import Target
@@ -129,6 +131,61 @@ def test_finds_statements_that_are_held_for_ever(monkeypatch: pytest.MonkeyPatch
     found = first_failure(range(1000))
     assert found is not None
     assert "waits since" in found[1]
+
+
+@pytest.mark.timeout(300)
+def test_finds_state_that_is_not_brought_along(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a session's variables are not set on its next connection, wrong ones are read."""
+    monkeypatch.setattr(pairing, "assignments", lambda *_variables: [])
+    found = first_failure(range(1000))
+    assert found is not None
+    assert "variables" in found[1]
+
+
+@pytest.mark.timeout(300)
+def test_finds_results_that_are_run_again_when_half_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a read is run again though a part of its result has been passed on, a malformed reply is found."""
+    honest = pairing.lost_in_statement
+
+    def careless(client: ClientConnection, backend: BackendConnection, why: str) -> None:
+        client.started = False
+        honest(client, backend, why)
+
+    monkeypatch.setattr(pairing, "lost_in_statement", careless)
+    found = first_failure(range(1000))
+    assert found is not None
+
+
+@pytest.mark.timeout(300)
+def test_finds_kills_of_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where KILL ends the statement of another client, that one's error is found."""
+    honest = killing.kill
+
+    async def careless(
+        gateway: Gateway, target: ClientConnection, account: Account, *, query_only: bool
+    ) -> tuple[int, str, str] | None:
+        others = [one for one in gateway.clients.values() if one is not target and one.current is not None]
+        return await honest(gateway, others[0] if others else target, account, query_only=query_only)
+
+    monkeypatch.setattr(killing, "kill", careless)
+    found = first_failure(range(1000))
+    assert found is not None
+    assert "nobody asked for that" in found[1]
+
+
+@pytest.mark.timeout(300)
+def test_finds_held_writes_that_are_sent_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a write that was lost on its way is held for the next primary, as if it had not run, it is found twice."""
+    honest = pairing.lost_in_statement
+
+    def careless(client: ClientConnection, backend: BackendConnection, why: str) -> None:
+        is_write = client.plan.target is Target.PRIMARY and holding.can_run_elsewhere(client)
+        if not (is_write and pairing._wait_for_primary(client, backend, b"\xff\x0a\x05#HY000lost")):
+            honest(client, backend, why)
+
+    monkeypatch.setattr(pairing, "lost_in_statement", careless)
+    found = first_failure(range(1000))
+    assert found is not None
 
 
 def test_snapshot_of_the_model_is_the_routers_own() -> None:
