@@ -10,6 +10,7 @@ from typing import Final, Self
 
 from rwrouter.model import Flavor
 from rwrouter.sandbox import Sandbox, SandboxServer
+from rwrouter.sandbox.cluster import Topology
 from rwrouter.sandbox.options import replication_statements
 from tests.faults.load import SCHEMA, TABLES, Kind, Ledger, Load
 from tests.faults.network import Network
@@ -45,6 +46,7 @@ class Scenario:
     short: bool = False  # part of `make test`
     not_for: Mapping[str, str] = field(default_factory=dict)  # name of a target -> why it can't take part
     flavors: frozenset[Flavor] = frozenset(Flavor)
+    topology: Topology = Topology.REPLICAS  # a group is on loopback: its packets can't be dropped
 
     def with_fault(self, do: Callable[["Run"], None]) -> "Scenario":
         """Return the same with another fault."""
@@ -113,15 +115,24 @@ class Outcome:
 class Lab:
     """Servers in namespaces and a router. *primary* follows promotions."""
 
-    def __init__(self, flavor: Flavor, target: type[Target] = RwRouter, settings: str = "") -> None:
+    def __init__(
+        self,
+        flavor: Flavor,
+        target: type[Target] = RwRouter,
+        settings: str = "",
+        topology: Topology = Topology.REPLICAS,
+    ) -> None:
         self.flavor = flavor
+        self.topology = topology
         self._stack = contextlib.ExitStack()
         try:
             self.network = self._stack.enter_context(Network(REPLICAS + 1))
             places = [self.network.place(number) for number in range(REPLICAS + 1)]
+            if topology is Topology.GROUP:
+                places = []
             root = rootfs() if flavor is Flavor.MYSQL else None
             self.servers = self._stack.enter_context(
-                Sandbox.start(REPLICAS, flavor=flavor, root=root, places=places)
+                Sandbox.start(REPLICAS, flavor=flavor, root=root, places=places, topology=topology)
             )
             self.primary = self.servers.primary
             for statement in TABLES:
@@ -169,9 +180,20 @@ class Lab:
                 server.resume()
             else:
                 server.start()
-        for replica in self.replicas:
-            replica.query("START REPLICA")
+        if self.topology is Topology.GROUP:
+            self.servers.wait_grouped()
+            self.primary = self.elected() or self.primary
+        else:
+            for replica in self.replicas:
+                replica.query("START REPLICA")
         self.wait_in_sync()
+
+    def elected(self) -> SandboxServer | None:
+        """Return the server that the group has for its primary now."""
+        for name, (state, role) in self.servers.members().items():
+            if (state, role) == ("ONLINE", "PRIMARY") and self.servers.server(name).is_running:
+                return self.servers.server(name)
+        return None
 
     def wait_in_sync(self, timeout: float = 60.0) -> None:
         """Return when all servers have what the primary has."""

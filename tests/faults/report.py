@@ -1,5 +1,6 @@
 """What the lab has seen, as a line for who waits and as a page of the docs."""
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,6 +10,7 @@ from rwrouter.model import Flavor
 from tests.faults.lab import Outcome, Scenario
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "faults.md"
+ROW: Final = re.compile(r"^\| `(\w+)` \| ([^|]+?) \|.*\|$", re.MULTILINE)
 BEGIN: Final = "<!-- Written by `make faultlab`: what follows is replaced. -->"
 
 COLUMNS: Final = (
@@ -51,12 +53,14 @@ def write(
     modes: Mapping[str, str],
     absent: Mapping[tuple[str, str], str],
 ) -> None:
-    """Replace the tables of the page. *modes*: row label -> how that router was set up.
+    """Replace the tables of the page; rows of scenarios that were not run stay.
 
-    *absent*: scenario and row label -> why there is no figure.
+    *modes*: row label -> how that router was set up. *absent*: scenario and row label -> why there is no figure.
     """
-    head = PAGE.read_text().partition(BEGIN)[0]
-    PAGE.write_text(f"{head}{BEGIN}\n\n{tables(outcomes, scenarios, modes, absent)}")
+    head, _, before = PAGE.read_text().partition(BEGIN)
+    rows = {(found[1], found[2]): found[0] for found in ROW.finditer(before)}
+    rows |= {(one.scenario, label(one.target, one.flavor)): row(one) for one in outcomes}
+    PAGE.write_text(f"{head}{BEGIN}\n\n{tables(rows, scenarios, modes, absent)}")
 
 
 def label(target: str, flavor: Flavor) -> str:
@@ -64,14 +68,21 @@ def label(target: str, flavor: Flavor) -> str:
     return f"{target}, {'MariaDB' if flavor is Flavor.MARIADB else 'MySQL'}"
 
 
+def row(one: Outcome) -> str:
+    """Return one row of the table."""
+    return (
+        f"| `{one.scenario}` | {label(one.target, one.flavor)} | {_errors(one.reads)} | {_errors(one.writes)} "
+        f"| {one.stale} | {_harm(one) or '0'} | {_seconds(one.longest)} | {_recovered(one)} |"
+    )
+
+
 def tables(
-    outcomes: Sequence[Outcome],
+    rows: Mapping[tuple[str, str], str],
     scenarios: Mapping[str, Scenario],
     modes: Mapping[str, str],
     absent: Mapping[tuple[str, str], str],
 ) -> str:
-    """Return the part of the page that is made of outcomes."""
-    rows = {(one.scenario, label(one.target, one.flavor)): one for one in outcomes}
+    """Return the part of the page that is made of outcomes. *rows*: by scenario and label."""
     text = ["## What was compared", ""]
     text += [f"- **{name}**: {mode}." for name, mode in modes.items()]
     text += [
@@ -83,15 +94,10 @@ def tables(
     ]
     for name in scenarios:
         for which in modes:
-            one = rows.get((name, which))
-            if one is None:
-                if (name, which) in absent:
-                    text.append(f"| `{name}` | {which} | {absent[name, which]} | | | | | |")
-                continue
-            text.append(
-                f"| `{name}` | {which} | {_errors(one.reads)} | {_errors(one.writes)} | {one.stale} "
-                f"| {_harm(one) or '0'} | {_seconds(one.longest)} | {_recovered(one)} |"
-            )
+            if (name, which) in absent:
+                text.append(f"| `{name}` | {which} | {absent[name, which]} | | | | | |")
+            elif (name, which) in rows:
+                text.append(rows[name, which])
     text += ["", "## The scenarios", ""]
     text += [f"- `{one.name}`: {one.title}" for one in scenarios.values()]
     return "\n".join(text) + "\n"

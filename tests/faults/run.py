@@ -31,6 +31,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", help="names of scenarios, separated by commas")
     parser.add_argument("--target", help=f"of {', '.join(TARGETS)}, separated by commas")
+    parser.add_argument("--write", action="store_true", help="write what was run into the page")
     parser.add_argument("--log", action="store_true", help="print the router's log where a bound is broken")
     options = parser.parse_args()
     if reason := why_not():
@@ -38,7 +39,7 @@ def main() -> int:
         return 2
     names = options.only.split(",") if options.only else list(SCENARIOS)
     targets = options.target.split(",") if options.target else list(TARGETS)
-    whole = not options.only and not options.target
+    whole = options.write or (not options.only and not options.target)
     outcomes: list[Outcome] = []
     began = time.monotonic()
     failed = 0
@@ -80,8 +81,11 @@ def run_all(target: str, names: list[str], outcomes: list[Outcome], *, show_log:
             one = SCENARIOS[name]
             if flavor not in one.flavors or kind.name in one.not_for:
                 continue
+            if lab is not None and lab.topology is not one.topology:
+                lab.close()
+                lab = None
             if lab is None:
-                lab = Lab(flavor, kind)
+                lab = Lab(flavor, kind, topology=one.topology)
             is_spoiled = one.spoils
             try:
                 outcome = perform(one, lab)

@@ -14,7 +14,9 @@ import pymysql
 
 from rwrouter.model import Flavor
 from rwrouter.sandbox import SandboxServer
+from rwrouter.sandbox.cluster import Topology
 from tests.faults.lab import Bounds, Lab, Run, Scenario
+from tests.integration.harness import eventually
 
 SCENARIOS: Final[dict[str, Scenario]] = {}
 
@@ -467,6 +469,25 @@ def new_primary_after_crash(run: Run) -> None:
     old.query("SET GLOBAL super_read_only = ON" if mysql else "SET GLOBAL read_only = ON")
     lab.follow(old, was_primary=True)
     run.hold(2)
+
+
+@scenario(
+    Bounds(write_errors=6, codes=LOST | {9610}),  # one for each client: what was in flight
+    topology=Topology.GROUP,
+    flavors=frozenset({Flavor.MYSQL}),
+    not_for={"MySQL Router": "not run: it takes a group only with the metadata of an InnoDB Cluster"},
+)
+def group_primary_killed(run: Run) -> None:
+    """The primary of a group of three (Group Replication) is killed (`kill -9`), another is elected, it joins again."""
+    lab = run.lab
+    victim = lab.primary
+    run.fault()
+    victim.kill()
+    eventually(lambda: lab.elected() not in (None, victim), "another primary is elected", 120)
+    run.servers_can_serve()
+    run.hold(4)
+    victim.start()
+    lab.servers.wait_grouped()
 
 
 def _most_advanced(lab: Lab) -> SandboxServer:

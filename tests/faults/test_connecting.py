@@ -1,12 +1,15 @@
 """What a server can do to a new connection; the client of a router sees nothing of it, if another server can answer."""
 
+import subprocess
 import time
+from pathlib import Path
 
 import pymysql
 import pytest
 
+from rwrouter.sandbox import Sandbox
 from tests.faults.conftest import Linked
-from tests.integration.harness import eventually
+from tests.integration.harness import RouterFactory, eventually
 
 GREETINGS: list[tuple[str, bytes | int | str]] = [
     ("closed at once", b""),
@@ -83,3 +86,43 @@ def test_sessions_that_are_open_go_on_when_a_server_is_full(linked: Linked) -> N
             cursor.execute("SELECT 'still here'")
             assert cursor.fetchone() == ("still here",)
             cursor.execute("DO 1")
+
+
+def foreign_authority(folder: Path) -> Path:
+    """Make an authority that has signed no server's certificate."""
+    path = folder / "foreign.pem"
+    command = [
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-days",
+        "2",
+        "-subj",
+        "/CN=foreign",
+    ]
+    subprocess.run(
+        [*command, "-keyout", str(folder / "key"), "-out", str(path)], check=True, capture_output=True
+    )
+    return path
+
+
+@pytest.mark.parametrize("case", ["another authority", "another host"])
+def test_a_certificate_that_does_not_fit_is_an_error_never_clear_text(
+    mysql: Sandbox, router: RouterFactory, tmp_path: Path, case: str
+) -> None:
+    """A server that can't prove who it is gets no password: clients are told why, and the monitor's log says so."""
+    if case == "another host":  # the servers' own certificates name no host
+        authority = tmp_path / "ca.pem"
+        authority.write_bytes((mysql.primary.data / "ca.pem").read_bytes())
+        mode = "VERIFY_IDENTITY"
+    else:
+        authority, mode = foreign_authority(tmp_path), "VERIFY_CA"
+    process = router(mysql, config=f'[server_tls]\nmode = "{mode}"\nca = "{authority}"\n', wait=False)
+    eventually(lambda: "certificate" in process.log(), "the log names the certificate", 60)
+    with pytest.raises(pymysql.err.MySQLError) as caught:
+        process.connect(connect_timeout=60).close()
+    assert caught.value.args[0] in {9603, 9610}
+    assert "certificate" in str(caught.value)
