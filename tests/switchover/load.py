@@ -51,7 +51,7 @@ class Tally:
     unknown: list[int] = field(default_factory=list)  # keys of writes that ended with an error
     write_errors: list[str] = field(default_factory=list)
     read_errors: list[str] = field(default_factory=list)
-    reads: int = 0
+    reads: list[float] = field(default_factory=list)  # when each was answered
     stale: int = 0
 
 
@@ -69,6 +69,7 @@ class Verdict:
     doubled: int
     unasked: int  # there, and neither acknowledged nor in flight at an error
     pause: float  # longest time between two acknowledged writes, of all clients together
+    reads_in_pause: int  # answered in that time
 
     @property
     def is_clean(self) -> bool:
@@ -100,9 +101,10 @@ class Load:
         self._threads = [threading.Thread(target=self._work, args=(n,)) for n in range(clients + readers)]
 
     def __enter__(self) -> Self:
-        """Begin."""
+        """Begin; return when every client has had an answer."""
         for thread in self._threads:
             thread.start()
+        self.wait(lambda: all(tally.reads for tally in self.tallies), TIMEOUT)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -117,7 +119,7 @@ class Load:
     @property
     def reads(self) -> int:
         """How many are answered."""
-        return sum(tally.reads for tally in self.tallies)
+        return sum(len(tally.reads) for tally in self.tallies)
 
     def go_on(self, writes: int, timeout: float = 60.0) -> None:
         """Return when so many more writes are acknowledged. Raises TimeoutError."""
@@ -181,7 +183,7 @@ class Load:
                 except (pymysql.MySQLError, mysql.connector.Error) as exc:
                     tally.read_errors.append(repr(exc))
                     return key
-                tally.reads += 1
+                tally.reads.append(time.monotonic())
                 tally.stale += found != 1
         return key
 
@@ -195,7 +197,7 @@ class Load:
             except (pymysql.MySQLError, mysql.connector.Error) as exc:
                 tally.read_errors.append(repr(exc))
                 return
-            tally.reads += 1
+            tally.reads.append(time.monotonic())
             tally.stale += any(row[1] != row[0] + 1 for row in rows)
             self._stop.wait(0.005)  # the writers' time is what is measured
 
@@ -211,6 +213,7 @@ class Load:
             doubled += sum(times > 1 for times in there.values())
             unasked += len(there.keys() - acknowledged - unknown)
         times = sorted(at for tally in self.tallies for _, at in tally.done)
+        before, after = max(itertools.pairwise(times), key=lambda pair: pair[1] - pair[0], default=(0.0, 0.0))
         return Verdict(
             clients=len(self.tallies),
             reads=self.reads,
@@ -221,7 +224,8 @@ class Load:
             lost=lost,
             doubled=doubled,
             unasked=unasked,
-            pause=max((after - before for before, after in itertools.pairwise(times)), default=0.0),
+            pause=after - before,
+            reads_in_pause=sum(before < at < after for tally in self.tallies for at in tally.reads),
         )
 
 

@@ -82,6 +82,7 @@ def test_the_primary_of_a_group_is_killed(group: Sandbox) -> None:
     outcome = killed_in_a_group(group, 4, "small")
     assert outcome.verdict.keeps_promises, outcome.verdict
     assert outcome.verdict.read_errors == ()
+    assert outcome.verdict.reads_in_pause > 0
     assert len(outcome.verdict.write_errors) <= 4
 
 
