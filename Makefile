@@ -34,9 +34,10 @@ format: $(ENV)  ## format and mend what can be mended
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-docs: $(ENV)  ## write the pages that are made from settings and commands
+docs: $(ENV)  ## write the pages that are made from settings, commands and tests
 	$(BIN)/python -m rwrouter.config.reference >docs/configuration.md
 	$(BIN)/python -m rwrouter.cli.reference >docs/cli.md
+	PYTHONPATH=. $(BIN)/python -m tests.fidelity >docs/fidelity.md
 
 unit: $(ENV)  ## unit tests alone: seconds
 	$(BIN)/python -m pytest tests/unit tests/test_docs*.py

@@ -180,6 +180,8 @@ class Reply:
                         self._skip = pos - end
                         self._continued = pos - end > 0 and header & _BIGGEST == _BIGGEST
                         return changed + data[start:] if changed else data
+                    if end - pos == 4 and data[pos : pos + 3] == b"\0\0\0":
+                        return self._fail("an empty packet where ROWS was expected")
                     self._skip = 0
                     self._held = data[pos:]
                     return changed + data[start:pos]
@@ -194,6 +196,8 @@ class Reply:
                     return changed + data[start:] if changed else data
                 if state in {DONE, FAILED}:
                     break
+                if end - pos == 4 and data[pos : pos + 3] == b"\0\0\0":
+                    return self._fail(f"an empty packet where {STATE_NAMES[state]} was expected")
                 self.state = state
                 self._skip = 0
                 self._held = data[pos:]

@@ -578,7 +578,10 @@ class ClientConnection(asyncio.Protocol):
         self._classifier.learn_write(digest)
 
     def infile_wanted(self, backend: BackendConnection, data: bytes) -> None:
-        """LOCAL INFILE: what comes next from the client is its file."""
+        """LOCAL INFILE: what comes next from the client is its file, if its statement can have asked for that."""
+        if b"LOAD" not in self.request.upper():
+            backend.abort("it broke the protocol: it asks for a file that the statement does not load")
+            return
         self.forward(data)
         self.upload = Upload(file=True, number=backend.reply.infile_number + 1)
         backend.reply.file_sent()

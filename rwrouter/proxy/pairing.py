@@ -197,6 +197,10 @@ async def _for_write(
                 raise
             why = str(refusal)
         except (Unfit, executing.NotHere) as unfit:
+            if where is Where.LAST and endpoint is not routes.writable:
+                # It speaks of the statement before, and can't be brought there: the primary, where it was prepared.
+                endpoint, where = None, Where.PRIMARY
+                continue
             raise NoServer(f"{endpoint.server.name}: {unfit}") from unfit
         except (RouterError, OSError) as exc:
             why = _unreachable(client, endpoint, exc)

@@ -109,11 +109,16 @@ _COMMON: Final = [
     (3, _lines("settings")),
 ]
 _OWN: Final = {Flavor.MYSQL: _lines("mysql"), Flavor.MARIADB: _lines("mariadb")}
+_DIAGNOSTICS: Final = _lines("diagnostics")
+_HAS_CONDITIONS: Final = re.compile(r"INSERT|UPDATE|REPLACE|DELETE|ALTER|CREATE|SELECT .* FROM [tu]\b")
 _PREPARED: Final = _lines("prepared")
 
 
-def programs(flavor: Flavor, random: Random, length: int) -> list[Step]:
-    """Return a program of *length* steps, which *random* alone decides."""
+def programs(flavor: Flavor, random: Random, length: int, *, changes_user: bool = True) -> list[Step]:
+    """Return a program of *length* steps, which *random* alone decides.
+
+    *changes_user*: COM_CHANGE_USER may be in it.
+    """
     changes = random.random() < 0.25
 
     def allowed(texts: Sequence[str]) -> list[str]:
@@ -144,7 +149,7 @@ def programs(flavor: Flavor, random: Random, length: int) -> list[Step]:
             lambda: Close(slot),
             lambda: random.choice(COMMANDS),
             lambda: random.choice(COMMANDS),
-            lambda: ChangeUser(random.choice([None, "{s}"])),
+            lambda: ChangeUser(random.choice([None, "{s}"])) if changes_user else Command("COM_PING"),
             lambda: Query("LOAD DATA LOCAL INFILE 'x' INTO TABLE t (id, b)", random.choice(FILES)),
             lambda: Query("; ".join(text() for _ in range(random.randrange(2, 5)))),
         )
@@ -152,6 +157,12 @@ def programs(flavor: Flavor, random: Random, length: int) -> list[Step]:
 
     made: list[Step] = []
     for _ in range(length):
+        if made and random.random() < 0.12:
+            before = made[-1]
+            if isinstance(before, Query) and _HAS_CONDITIONS.match(before.sql) and ";" not in before.sql:
+                is_read = before.sql.startswith("SELECT")
+                made.append(Query(random.choice(_DIAGNOSTICS + ["SELECT FOUND_ROWS()"] * is_read * 2)))
+                continue
         kind = random.random()
         if kind < 0.7:
             made.append(Query(text(), attributes=random.choice(ATTRIBUTES)))

@@ -183,4 +183,46 @@ REGRESSIONS: Final = (
         flavors=(Flavor.MARIADB,),
         missing="a connection that is opened after COM_CHANGE_USER is not as after one",
     ),
+    Regression(
+        "prepared_question_after_a_change_of_character_set",
+        "a prepared SHOW WARNINGS behind a read on a replica got error 9603, because it can't be prepared anew there",
+        (
+            Prepare(1, "SHOW WARNINGS"),
+            Query("SET CHARACTER SET latin1"),
+            Query("SELECT id FROM t WHERE b = 'x' ORDER BY id LIMIT 6"),
+            Execute(1),
+        ),
+    ),
+    Regression(
+        "found_rows_behind_an_error",
+        "a statement that fails leaves FOUND_ROWS() as it was; it is asked of the connection that failed",
+        (
+            Query("SELECT id FROM t LIMIT 2"),
+            Query("DEALLOCATE PREPARE nothing"),
+            Query("SELECT FOUND_ROWS()"),
+        ),
+        missing="FOUND_ROWS() behind a statement that failed on another connection than the read",
+    ),
+    Regression(
+        "warnings_behind_a_read_without_a_table",
+        "a SELECT without a table leaves the error of an unknown command; it is on another connection",
+        (
+            Command("COM_DELAYED_INSERT"),
+            Query("SELECT ''"),
+            Query("SHOW COUNT(*) WARNINGS"),
+        ),
+        flavors=(Flavor.MYSQL,),
+        missing="SHOW WARNINGS behind a SELECT without a table that ran on a replica",
+    ),
+    Regression(
+        "collation_of_results",
+        "MariaDB names the collation of SET NAMES in column definitions; a connection brought to the state has another",
+        (
+            Query("SET NAMES utf8mb4 COLLATE utf8mb4_bin"),
+            Query("SELECT b FROM t ORDER BY id"),
+            Query("SELECT b FROM t ORDER BY id"),
+        ),
+        flavors=(Flavor.MARIADB,),
+        missing="the collation that character_set_results has by SET NAMES ... COLLATE",
+    ),
 )

@@ -1,9 +1,15 @@
 """The same program on the primary and through the router gets the same packets."""
 
+import time
+from typing import Final
+
 import pytest
 
 from tests.differential.regressions import REGRESSIONS, Regression
 from tests.differential.sessions import Bench
+from tests.differential.soak import run_seed
+
+SECONDS: Final = 70.0  # for random programs, on each flavor
 
 
 @pytest.mark.parametrize("row", REGRESSIONS, ids=lambda row: row.name)
@@ -15,3 +21,14 @@ def test_what_was_different_once(benched: Bench, row: Regression, request: pytes
         request.applymarker(pytest.mark.xfail(reason=row.missing, strict=True))
     with benched.pair(row.greeted) as sessions:
         sessions.play(row.program)
+
+
+def test_random_programs(benched: Bench) -> None:
+    """Programs from the seeds 0, 1, 2, ..., as many as fit in the time; `make soak` runs further ones."""
+    deadline = time.monotonic() + SECONDS
+    seed = 0
+    while time.monotonic() < deadline:
+        found = run_seed(benched, seed)
+        assert not found, f"make soak SEED={seed} MINUTES=0 repeats this\n{found}"
+        seed += 1
+    assert benched.statements > 0

@@ -38,4 +38,3 @@ SELECT GET_LOCK('{s}', ?)
 SET sql_select_limit = ?
 SELECT * FROM vw
 SELECT plus1(?)
-SELECT FOUND_ROWS(), @@warning_count

@@ -283,6 +283,15 @@ def test_what_is_too_long_to_be_an_end_is_not_waited_for(header: bytes) -> None:
     assert reply.state == response.FAILED
 
 
+@pytest.mark.parametrize("before", [(), (b"\x01", COLUMN, eof())], ids=["first", "row"])
+def test_an_empty_packet_is_not_waited_behind(before: tuple[bytes, ...]) -> None:
+    """It has no byte that says what it is: a server that sends no more would be waited for."""
+    reply = Reply(0)
+    reply.begin(COM_QUERY)
+    reply.receive(packets(*before, b""))
+    assert reply.state == response.FAILED
+
+
 def test_bytes_after_the_end_are_a_failure() -> None:
     """A server sends nothing that it was not asked for."""
     reply = Reply(0)

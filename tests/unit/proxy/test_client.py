@@ -174,3 +174,17 @@ def test_a_read_that_nobody_waits_for_is_killed() -> None:
 
     on_stage(lambda stage: play(stage, "SELECT SLEEP(9)", 1), script)
     on_stage(lambda stage: play(stage, "UPDATE t SET a=1", 0), script)
+
+
+def test_a_file_is_sent_to_no_server_that_asks_for_it_unasked() -> None:
+    """A server that wants a file in the reply to a read is left, and another answers; LOAD DATA gets its file."""
+
+    def wants_a_file(name: str, command: bytes) -> bytes | None:
+        return packet(b"\xfb/etc/passwd", 1) if name != "db1" else by_name(name, command)
+
+    async def play(stage: Stage) -> None:
+        assert await stage.send(query("SELECT 1")) == row("db1")
+        stage.script = lambda _, command: packet(b"\xfbx", 1) if b"load" in command else ok()
+        assert await stage.send(query("load data local infile 'x' into table t")) == packet(b"\xfbx", 1)
+
+    on_stage(play, wants_a_file)

@@ -154,3 +154,19 @@ def test_a_prepare_leaves_the_statement_before_where_it_was() -> None:
         return error(1064) if command[4:] == b"\x16SELEC" else one_parameter(name, command)
 
     on_stage(play, prepare)
+
+
+def test_a_question_about_the_statement_before_that_can_not_be_prepared_there_is_the_primarys() -> None:
+    """After a USE its text is prepared nowhere anew; it gets an answer, not an error."""
+    used = b"\x01\x06\x05other"
+
+    async def play(stage: Stage) -> None:
+        await stage.send(packet(b"\x16SHOW WARNINGS"))
+        await stage.send(query("USE other"))
+        assert await stage.send(query("SELECT 1")) in {row("db2"), row("db3")}
+        assert await stage.send(execute(FIRST)) == row("db1")
+
+    def follow(name: str, command: bytes) -> bytes | None:
+        return ok(state=used) if b"USE other" in command else script(name, command)
+
+    on_stage(play, follow)
