@@ -7,6 +7,7 @@ source documentation. A reply is one or more *results*; each is
     column count, column definitions, [EOF], rows, EOF | OK(0xFE) | ERR  a result set
     0xFB file name, then the client's data, then OK | ERR                LOCAL INFILE
 
+(with CLIENT_OPTIONAL_RESULTSET_METADATA the count has a byte behind it: 0, no definitions follow, but their EOF does)
 and ends the reply unless its status has SERVER_MORE_RESULTS_EXISTS. Whole packets are needed only of those that
 carry a status (OK, EOF, ERR): a piece of one that ends the data is held back until the rest is here, so that
 what is passed on can be changed or swallowed. Everything else flows through.
@@ -18,6 +19,7 @@ from typing import Final
 
 from rwrouter.protocol.flags import (
     CLIENT_DEPRECATE_EOF,
+    CLIENT_OPTIONAL_RESULTSET_METADATA,
     CLIENT_SESSION_TRACK,
     COM_BINLOG_DUMP,
     COM_BINLOG_DUMP_GTID,
@@ -26,6 +28,7 @@ from rwrouter.protocol.flags import (
     COM_STATISTICS,
     COM_STMT_FETCH,
     COM_STMT_PREPARE,
+    MARIADB_CLIENT_PROGRESS,
     SERVER_MORE_RESULTS_EXISTS,
     SERVER_PS_OUT_PARAMS,
     SERVER_SESSION_STATE_CHANGED,
@@ -87,13 +90,16 @@ class Reply:
     """
 
     __slots__ = (
+        "_bare",
         "_client_tracks",
         "_columns",
         "_continued",
         "_deprecate_eof",
         "_groups",
         "_held",
+        "_optional",
         "_out_params",
+        "_progress",
         "_server_tracks",
         "_skip",
         "changes",
@@ -111,6 +117,8 @@ class Reply:
 
     def __init__(self, capabilities: int, *, client_tracks: bool = True) -> None:
         self._deprecate_eof = bool(capabilities & CLIENT_DEPRECATE_EOF)
+        self._optional = bool(capabilities & CLIENT_OPTIONAL_RESULTSET_METADATA)
+        self._progress = bool(capabilities & MARIADB_CLIENT_PROGRESS)
         self._server_tracks = bool(capabilities & CLIENT_SESSION_TRACK)
         self._client_tracks = client_tracks
         self.state = DONE
@@ -232,18 +240,23 @@ class Reply:
             if length == 0:
                 return self._fail(f"an empty packet where {STATE_NAMES[state]} was expected")
             if first == 0xFF:
+                if self._progress and data[pos + 5 : pos + 7] == b"\xff\xff":
+                    pos = after  # how far MariaDB is with the statement
+                    continue
                 self.error = data[pos + 4 : after]
                 pos = after
                 state = DONE
                 break
             if state == FIRST and first not in {0x00, 0xFB, 0xFE}:
-                count = self._column_count(data, pos + 4, length)
+                count = self._column_count(data, pos + 4, length - self._optional)
                 if count <= 0:
                     return self._fail("a column count that is none")
                 self._columns = count
                 self._groups = []
                 pos = after
                 state = COLUMN_DEFINITIONS
+                if self._optional and not data[after - 1]:
+                    state = self._definitions_done()  # there are none
                 continue
             if state == FIRST and first == 0xFB:
                 self.infile_number = header >> 24
@@ -269,9 +282,12 @@ class Reply:
                 if not self._groups:
                     state = DONE
                     break
-                self._columns = self._groups.pop()
-                state = COLUMN_DEFINITIONS
                 self._groups.insert(0, -1)  # marks definitions of a statement, not of a result set
+                self._bare = self._optional and length > 12 and not payload[12]
+                if self._bare and self._deprecate_eof:
+                    state = DONE
+                    break
+                state = self._next_group()
                 continue
             if state in {DONE, FAILED}:
                 break
@@ -395,7 +411,7 @@ class Reply:
         if len(self._groups) == 1:  # only the mark is left
             return DONE
         self._columns = self._groups.pop()
-        return COLUMN_DEFINITIONS
+        return PREPARE_EOF if self._bare else COLUMN_DEFINITIONS
 
     @staticmethod
     def _column_count(data: bytes, pos: int, length: int) -> int:

@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 from rwrouter.protocol.flags import (
     CLIENT_DEPRECATE_EOF,
     CLIENT_OPTIONAL_RESULTSET_METADATA,
+    MARIADB_CLIENT_EXTENDED_METADATA,
     SERVER_STATUS_AUTOCOMMIT,
 )
 from rwrouter.protocol.framing import frames
@@ -55,21 +56,23 @@ UTF8MB4: Final = Encoding()
 Row = Sequence[str | int | None]
 
 
-def _definition(column: Heading, encoding: Encoding) -> bytes:
+def _definition(column: Heading, encoding: Encoding, *, extended: bool) -> bytes:
     title = _lenenc(encoding.encode(column.name))
     collation = _BINARY if column.is_number else encoding.collation
     fixed = collation.to_bytes(2, "little") + (1024).to_bytes(4, "little")
     kind = _LONGLONG if column.is_number else _VAR_STRING
     flags = (_BINARY_FLAG if column.is_number else 0) | (0 if column.has_nulls else _NOT_NULL)
     described = fixed + bytes((kind,)) + flags.to_bytes(2, "little") + b"\x00\x00\x00"
-    return b"\x03def\x00\x00\x00" + title + b"\x00" + b"\x0c" + described
+    more = b"\x00" if extended else b""  # MariaDB's names of types of plugins: none
+    return b"\x03def\x00\x00\x00" + title + b"\x00" + more + b"\x0c" + described
 
 
 def definitions(
     columns: Sequence[Heading], capabilities: int, *, status: int, encoding: Encoding = UTF8MB4
 ) -> list[bytes]:
     """Return the payloads that describe *columns*, and the EOF after them where the client expects one."""
-    payloads = [_definition(column, encoding) for column in columns]
+    extended = bool(capabilities & MARIADB_CLIENT_EXTENDED_METADATA)
+    payloads = [_definition(column, encoding, extended=extended) for column in columns]
     if not capabilities & CLIENT_DEPRECATE_EOF:
         payloads.append(b"\xfe\x00\x00" + status.to_bytes(2, "little"))
     return payloads
@@ -87,7 +90,7 @@ def build_result(
     """Return a whole result set, as packets. *binary*: the reply to a COM_STMT_EXECUTE ("Binary Resultset")."""
     row_of = _binary_row if binary else _text_row
     count = bytes((len(columns),))
-    payloads = [b"\x01" + count if capabilities & CLIENT_OPTIONAL_RESULTSET_METADATA else count]
+    payloads = [count + b"\x01" if capabilities & CLIENT_OPTIONAL_RESULTSET_METADATA else count]
     payloads += definitions(columns, capabilities, status=status, encoding=encoding)
     payloads += [row_of(columns, row, encoding) for row in rows]
     end = b"\xfe\x00\x00" + status.to_bytes(2, "little")
@@ -142,15 +145,27 @@ def first_number(reply: bytes, capabilities: int) -> int | None:
         length = int.from_bytes(reply[pos : pos + 3], "little")
         payloads.append(reply[pos + 4 : pos + 4 + length])
         pos += 4 + length
-    deprecated = bool(capabilities & CLIENT_DEPRECATE_EOF)
-    if pos != len(reply) or len(payloads) != (4 if deprecated else 5) or payloads[0] != b"\x01":
+    if not payloads or payloads[0] not in {b"\x01", b"\x01\x00", b"\x01\x01"}:
         return None
-    row = payloads[2 if deprecated else 3]
+    first = _first_row(payloads[0], capabilities)
+    if pos != len(reply) or len(payloads) != first + 2:
+        return None
+    row = payloads[first]
     if row in {b"\xfb", b"\x00\x04"}:
         return -1
     if row[:1] == b"\x00" and len(row) > 2:  # binary: header, bitmap of NULLs, value
         return int.from_bytes(row[2:], "little", signed=True)
     return int(row[1:]) if row[1:].isdigit() else None
+
+
+def _first_row(head: bytes, capabilities: int) -> int:
+    """Return which packet of a result set is its first row; *head* is its first packet.
+
+    With CLIENT_OPTIONAL_RESULTSET_METADATA a byte behind the column count is 0 where no definitions follow, though the
+    EOF after them does (seen on 9.7.4).
+    """
+    bare = capabilities & CLIENT_OPTIONAL_RESULTSET_METADATA and head[-1] == 0
+    return 1 + (0 if bare else head[0]) + (0 if capabilities & CLIENT_DEPRECATE_EOF else 1)
 
 
 class Column(NamedTuple):
@@ -161,7 +176,10 @@ class Column(NamedTuple):
 
 
 def read_text_result(reply: bytes, capabilities: int) -> tuple[list[Column], list[list[bytes | None]]]:
-    """Return columns and rows of a text result set of a question of the router's own; none where it is no result."""
+    """Return columns and rows of a text result set of a question of the router's own; none where it is no result.
+
+    Nor where its columns are not described: what their values mean is not known then.
+    """
     payloads = []
     pos = 0
     while pos + 4 <= len(reply):
@@ -170,18 +188,19 @@ def read_text_result(reply: bytes, capabilities: int) -> tuple[list[Column], lis
         pos += 4 + length
     if not payloads or payloads[0][:1] in {b"\x00", b"\xff"}:
         return [], []
-    has_metadata = not capabilities & CLIENT_OPTIONAL_RESULTSET_METADATA or payloads[0][0] == 1
-    if not has_metadata:
-        return [], []  # the client asked servers for results without definitions
-    count = payloads[0][1 if capabilities & CLIENT_OPTIONAL_RESULTSET_METADATA else 0]
+    count = payloads[0][0]
+    first = _first_row(payloads[0], capabilities)
+    if first - (0 if capabilities & CLIENT_DEPRECATE_EOF else 1) < 1 + count:
+        return [], []
     columns = []
     for payload in payloads[1 : count + 1]:
         at = 0
         for _ in range(6):  # catalog, schema, table, original table, name, original name
             at += 1 + payload[at]
+        if capabilities & MARIADB_CLIENT_EXTENDED_METADATA:
+            at += 1 + payload[at]
         fixed = payload[at + 1 :]
         columns.append(Column(fixed[6], int.from_bytes(fixed[7:9], "little")))
-    first = count + (1 if capabilities & CLIENT_DEPRECATE_EOF else 2)
     return columns, [_row(payload, count) for payload in payloads[first:-1]]
 
 
@@ -213,7 +232,7 @@ def first_value(reply: bytes, capabilities: int) -> bytes | None:
         pos += 4 + length
     if not payloads or payloads[0][:1] in {b"\x00", b"\xff"}:
         return None
-    at = 1 + payloads[0][0] + (0 if capabilities & CLIENT_DEPRECATE_EOF else 1)
+    at = _first_row(payloads[0], capabilities)
     if at >= len(payloads) - 1:
         return None
     row = payloads[at]

@@ -54,6 +54,13 @@ SUPPORTED: Final = (  # capabilities that are offered to clients where the serve
     | flags.CLIENT_OPTIONAL_RESULTSET_METADATA
     | flags.CLIENT_QUERY_ATTRIBUTES
 )
+MARIADB: Final = (  # what every MariaDB has since 10.5
+    flags.MARIADB_CLIENT_PROGRESS
+    | flags.MARIADB_CLIENT_STMT_BULK_OPERATIONS
+    | flags.MARIADB_CLIENT_EXTENDED_METADATA
+)
+"""MariaDB's extended capabilities that are offered. Not CACHE_METADATA: a server leaves out the definitions that it has
+sent before, and the next execution may be answered by a replica whose table is still of another shape."""
 COMPRESSED: Final = flags.CLIENT_COMPRESS | flags.CLIENT_ZSTD
 
 
@@ -375,7 +382,7 @@ def offered_capabilities(greeting: Greeting, *, tls_available: bool, compression
     """Return what the router's greeting offers: the servers' capabilities, as far as the router has them."""
     offered = greeting.capabilities & SUPPORTED | OWN
     if greeting.flavor is Flavor.MARIADB:
-        offered &= ~flags.CLIENT_MYSQL
+        offered = offered & ~flags.CLIENT_MYSQL | MARIADB
     if tls_available:
         offered |= flags.CLIENT_SSL
     if compression:

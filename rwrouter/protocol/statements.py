@@ -13,6 +13,7 @@ ID_AT: Final = 5
 LAST_PREPARED: Final = 0xFFFFFFFF  # MariaDB: "the statement that was prepared last"
 CURSOR_READ_ONLY: Final = 1  # flag of COM_STMT_EXECUTE
 PARAMETER_COUNT_AVAILABLE: Final = 8  # flag of COM_STMT_EXECUTE, with CLIENT_QUERY_ATTRIBUTES
+SEND_TYPES: Final = 128  # flag of COM_STMT_BULK_EXECUTE
 
 _FIXED: Final = {  # lengths of binary values by type: "Binary Protocol Value"
     0x01: 1,  # TINY
@@ -101,6 +102,26 @@ def translate(packet: bytes, statement: Statement, prepared: Prepared, *, attrib
     prepared.types = statement.types
     payload = out[4:bound_at] + b"\x01" + statement.types + out[bound_at + 1 :]
     if len(payload) >= 0xFFFFFF:  # a packet more would be needed; the client can send its types again
+        return out
+    return len(payload).to_bytes(3, "little") + b"\x00" + payload
+
+
+def translate_bulk(packet: bytes, statement: Statement, prepared: Prepared) -> bytes:
+    """Return MariaDB's COM_STMT_BULK_EXECUTE for the server that knows *statement* as *prepared*.
+
+    int<4> statement id, int<2> flags, with SEND_TYPES int<2> type for each parameter, then rows. Types that a
+    connection has not seen are put in, as in `translate`.
+    """
+    out = with_id(packet, prepared.server_id)
+    flags = int.from_bytes(packet[9:11], "little")
+    if flags & SEND_TYPES:
+        prepared.types = statement.types = packet[11 : 11 + 2 * statement.parameters]
+        return out
+    if prepared.types is statement.types or not statement.types:
+        return out
+    prepared.types = statement.types
+    payload = out[4:9] + (flags | SEND_TYPES).to_bytes(2, "little") + statement.types + out[11:]
+    if len(payload) >= 0xFFFFFF:
         return out
     return len(payload).to_bytes(3, "little") + b"\x00" + payload
 

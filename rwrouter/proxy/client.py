@@ -22,9 +22,7 @@ from rwrouter.protocol.flags import (
     COM_QUIT,
     COM_STMT_CLOSE,
     COM_STMT_EXECUTE,
-    COM_STMT_FETCH,
     COM_STMT_PREPARE,
-    COM_STMT_RESET,
     COM_STMT_SEND_LONG_DATA,
     SERVER_STATUS_AUTOCOMMIT,
     SERVER_STATUS_CURSOR_EXISTS,
@@ -75,9 +73,6 @@ STATEMENT: Final = Plan(Target.PRIMARY, "commands other than COM_QUERY run on th
 UNREAD: Final = Plan(Target.PRIMARY, "a statement with attributes that could not be read")
 
 _NO_REPLY: Final = frozenset({COM_STMT_CLOSE, COM_STMT_SEND_LONG_DATA})
-_NEEDS_PREPARED: Final = frozenset(
-    {COM_STMT_EXECUTE, COM_STMT_FETCH, COM_STMT_RESET, COM_STMT_SEND_LONG_DATA}
-)
 
 
 class ClientConnection(asyncio.Protocol):
@@ -301,7 +296,7 @@ class ClientConnection(asyncio.Protocol):
             or not backend.tracks
             or (self.session.keeps and where is Where.PRIMARY and is_kept_elsewhere(self, backend))
             or (
-                command in _NEEDS_PREPARED
+                command in executing.NEEDS_PREPARED
                 and (self.statement is None or backend.prepared.get(self.statement) is None)
             )
         ):

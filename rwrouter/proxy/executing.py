@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from rwrouter.errors import BadRequest, Denied, RouterError
 from rwrouter.protocol.flags import (
+    COM_STMT_BULK_EXECUTE,
     COM_STMT_CLOSE,
     COM_STMT_EXECUTE,
     COM_STMT_FETCH,
@@ -17,7 +18,7 @@ from rwrouter.protocol.flags import (
     SERVER_STATUS_CURSOR_EXISTS,
 )
 from rwrouter.protocol.packets import build_error
-from rwrouter.protocol.statements import statement_id, translate, with_id
+from rwrouter.protocol.statements import statement_id, translate, translate_bulk, with_id
 from rwrouter.proxy import asking
 from rwrouter.routing.decision import Where
 from rwrouter.routing.prepared import FIRST, IN_A_SESSION, PlannedStatement, context_of
@@ -34,6 +35,7 @@ COMMANDS: Final = frozenset(
     {
         COM_STMT_PREPARE,
         COM_STMT_EXECUTE,
+        COM_STMT_BULK_EXECUTE,
         COM_STMT_FETCH,
         COM_STMT_RESET,
         COM_STMT_CLOSE,
@@ -41,9 +43,13 @@ COMMANDS: Final = frozenset(
     }
 )
 
+NEEDS_PREPARED: Final = COMMANDS - {COM_STMT_PREPARE, COM_STMT_CLOSE}
+"""Those that a server understands only where the statement is prepared."""
+
 PREPARING: Final = Plan(Target.PRIMARY, "a statement is prepared first where it could write")
 TIED: Final = Plan(Target.SAME, "the statement has a cursor or data on one connection")
 STRAY: Final = Plan(Target.PRIMARY, "the statement is not known")
+BULK: Final = "a statement is executed for many rows at once"
 CLOSING: Final = Plan(Target.LOCAL, "closed wherever it is prepared")
 
 
@@ -77,6 +83,10 @@ def run(client: "ClientConnection", data: bytes) -> None:
         return
     if command == COM_STMT_EXECUTE:
         execute(client, data, statement)
+        return
+    if command == COM_STMT_BULK_EXECUTE:
+        plan = statement.plan
+        client.run(data, Plan(Target.PRIMARY, BULK, digest=plan.digest, effects=plan.effects), command)
         return
     if command == COM_STMT_SEND_LONG_DATA:
         statement.has_long_data = True
@@ -164,6 +174,8 @@ def to_server(client: "ClientConnection", backend: "BackendConnection", data: by
         return data
     if command == COM_STMT_EXECUTE and client.upload is None:
         return translate(data, statement, prepared, attributes=client.has_attributes)
+    if command == COM_STMT_BULK_EXECUTE and client.upload is None:
+        return translate_bulk(data, statement, prepared)
     return with_id(data, prepared.server_id)
 
 

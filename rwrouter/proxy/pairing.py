@@ -16,10 +16,6 @@ from rwrouter.protocol.flags import (
     COM_PING,
     COM_RESET_CONNECTION,
     COM_SET_OPTION,
-    COM_STMT_EXECUTE,
-    COM_STMT_FETCH,
-    COM_STMT_RESET,
-    COM_STMT_SEND_LONG_DATA,
     SERVER_STATUS_AUTOCOMMIT,
     SERVER_STATUS_IN_TRANS_READONLY,
 )
@@ -53,7 +49,6 @@ READ_ONLY_ERRORS = frozenset({1290, 1792, 1836})
 BEHIND_ERRORS = frozenset({1044, 1049, 1054, 1142, 1143, 1146, 1176, 1305, 1370})
 """Something is not there, or not allowed, on a replica: DDL or a GRANT may not have arrived. The primary decides."""
 
-_NEEDS_PREPARED = frozenset({COM_STMT_EXECUTE, COM_STMT_FETCH, COM_STMT_RESET, COM_STMT_SEND_LONG_DATA})
 
 _READ_ONLY_SERVER = (1290).to_bytes(2, "little")
 
@@ -301,7 +296,7 @@ async def _ready(
         await keep_on(client, backend)
     if where is Where.READ:
         await waiting.wait(client, backend, plan, goal)
-    if command in _NEEDS_PREPARED:
+    if command in executing.NEEDS_PREPARED:
         await executing.ensure(client, backend)
     return backend
 

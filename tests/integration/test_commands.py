@@ -59,6 +59,8 @@ def answers(client: RawClient, command: int) -> list[bytes]:
         packets = [b"\x00" + packets[0][5:], *packets[1:]] if command == 0x16 else packets
     if command == 0x09:
         packets = [bytes(re.sub(rb"[^A-Za-z]+", b" ", packets[0]))]
+    if command == 0x21:  # MySQL ends the connection, the router goes on with another
+        return packets
     try:
         packets.append(client.ask(b"\x0e")[:1])
     except OSError:
@@ -185,7 +187,7 @@ def test_statements_that_are_forgotten_do_not_pile_up(cluster: Sandbox, router: 
             assert _prepared(cluster, index) - before[index] <= 256
         oldest = min(ids, key=lambda text: int.from_bytes(text, "little"))
         client.send(b"\x17" + oldest + b"\x00\x01\x00\x00\x00")
-        assert client.result()[2][-8:] == bytes(8), "it is prepared again where it was closed"
+        assert client.result()[2].startswith(bytes(6)), "it is prepared again where it was closed"
 
 
 def _prepared(cluster: Sandbox, index: int) -> int:

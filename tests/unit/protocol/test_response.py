@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from rwrouter.protocol import response
 from rwrouter.protocol.flags import (
     CLIENT_DEPRECATE_EOF,
+    CLIENT_OPTIONAL_RESULTSET_METADATA,
     CLIENT_SESSION_TRACK,
     COM_FIELD_LIST,
     COM_QUERY,
@@ -16,6 +17,7 @@ from rwrouter.protocol.flags import (
     COM_STMT_EXECUTE,
     COM_STMT_FETCH,
     COM_STMT_PREPARE,
+    MARIADB_CLIENT_PROGRESS,
     SERVER_MORE_RESULTS_EXISTS,
     SERVER_PS_OUT_PARAMS,
     SERVER_SESSION_STATE_CHANGED,
@@ -309,3 +311,34 @@ def test_a_request_for_a_file_tells_its_number() -> None:
     data = more + b"\x05\x00\x00\x02\xfbname"
     assert reply.receive(data) == data
     assert (reply.state, reply.infile_number) == (response.LOCAL_INFILE, 2)
+
+
+@pytest.mark.parametrize("eof", [0, CLIENT_DEPRECATE_EOF])
+def test_results_without_metadata(eof: int) -> None:
+    """After SET resultset_metadata = NONE, text, prepared and executed: bytes of MySQL 9.7.4, cut anywhere."""
+    end = b"\x07\0\0%c\xfe\0\0\x02\0\0\0" if eof else b"\x05\0\0%c\xfe\0\0\x02\0"
+    middle = b"" if eof else end % 2
+    after = 2 if eof else 3
+    result = b"\x02\0\0\x01\x02\x00" + middle + b"\x04\0\0%c\x011\x012" % after + end % (after + 1)
+    prepared = b"\x0d\0\0\x01\0\x01\0\0\0\x02\0\x01\0\0\0\0\0" + (b"" if eof else end % 2 + end % 3)
+    for command, data in ((COM_QUERY, result), (COM_STMT_PREPARE, prepared)):
+        for cut in range(len(data)):
+            reply = Reply(eof | CLIENT_OPTIONAL_RESULTSET_METADATA)
+            reply.begin(command)
+            assert reply.receive(data[:cut]) + reply.receive(data[cut:]) == data
+            assert reply.state == response.DONE, (command, cut)
+
+
+def test_progress_is_no_end() -> None:
+    """MariaDB tells how far it is in packets that look like errors, with the number 65535."""
+    progress = b"\x0b\0\0\x01\xff\xff\xff\x01\x01\x02\x10\x27\0\x01a"
+    reply = Reply(MARIADB_CLIENT_PROGRESS)
+    reply.begin(COM_QUERY)
+    assert reply.receive(progress * 2) == progress * 2
+    assert (reply.state, reply.error) == (response.FIRST, None)
+    reply.receive(b"\x07\0\0\x03\0\0\0\x02\0\0\0")
+    assert reply.state == response.DONE
+    without = Reply(0)
+    without.begin(COM_QUERY)
+    without.receive(progress)
+    assert without.state == response.DONE

@@ -8,6 +8,7 @@ from rwrouter.protocol.flags import (
     CLIENT_OPTIONAL_RESULTSET_METADATA,
     COM_QUERY,
     COM_STMT_EXECUTE,
+    MARIADB_CLIENT_EXTENDED_METADATA,
 )
 from rwrouter.protocol.framing import frames
 from rwrouter.protocol.response import Reply
@@ -98,4 +99,26 @@ def test_a_binary_result(capabilities: int) -> None:
 def test_metadata_is_announced_to_a_client_that_can_go_without() -> None:
     """With CLIENT_OPTIONAL_RESULTSET_METADATA the first packet says that it follows."""
     data = build_result(COLUMNS, ROWS, CLIENT_OPTIONAL_RESULTSET_METADATA, status=2)
-    assert data[:6] == b"\x02\x00\x00\x01\x01\x03"
+    assert data[:6] == b"\x02\x00\x00\x01\x03\x01"
+
+
+@pytest.mark.parametrize("eof", [0, CLIENT_DEPRECATE_EOF])
+def test_results_without_metadata_are_read(eof: int) -> None:
+    """After SET resultset_metadata = NONE: as MySQL 9.7.4 sends them."""
+    capabilities = CLIENT_OPTIONAL_RESULTSET_METADATA | eof
+    middle, end = ([], b"\xfe\0\0\x02\0\0\0") if eof else ([b"\xfe\0\0\x02\0"], b"\xfe\0\0\x02\0")
+    bare = frames([b"\x01\x00", *middle, b"\x0242", end], 1)
+    assert first_value(bare, capabilities) == b"42"
+    assert first_number(bare, capabilities) == 42
+    assert read_text_result(bare, capabilities) == ([], [])
+    described = build_text_result(["a"], [[42]], capabilities)
+    assert first_value(described, capabilities) == b"42"
+    assert first_number(described, capabilities) == 42
+    assert read_text_result(described, capabilities)[1] == [[b"42"]]
+
+
+def test_definitions_with_mariadbs_extension() -> None:
+    """They have an empty place for the names of types, and are read with it."""
+    plain = read_text_result(build_text_result(["a", "b"], [[1, "x"]], 0), 0)
+    extended = MARIADB_CLIENT_EXTENDED_METADATA
+    assert read_text_result(build_text_result(["a", "b"], [[1, "x"]], extended), extended) == plain

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rwrouter.protocol.statements import sql_of_query
+from rwrouter.protocol.statements import Prepared, Statement, sql_of_query, translate_bulk
 
 SQL = b"SELECT 1"
 
@@ -32,3 +32,19 @@ def test_the_text_comes_after_the_attributes(attributes: bytes) -> None:
 def test_no_bytes_raise(body: bytes) -> None:
     """Attributes that can't be read give None, never an exception."""
     sql_of_query(query(body))
+
+
+def test_bulk_execution_with_and_without_types() -> None:
+    """The id is the server's; types are remembered, and put in for a connection that has not seen them."""
+    statement, first, second = Statement(7, b"INSERT INTO t VALUES (?)"), Prepared(70), Prepared(71)
+    statement.parameters = 1
+
+    def bulk(number: int, types: bytes) -> bytes:
+        flags = b"\x80\x00" if types else b"\x00\x00"
+        payload = b"\xfa" + number.to_bytes(4, "little") + flags + types + b"\x00" + bytes(8)
+        return len(payload).to_bytes(3, "little") + b"\x00" + payload
+
+    assert translate_bulk(bulk(7, b"\x08\x00"), statement, first) == bulk(70, b"\x08\x00")
+    assert translate_bulk(bulk(7, b""), statement, first) == bulk(70, b"")
+    assert translate_bulk(bulk(7, b""), statement, second) == bulk(71, b"\x08\x00")
+    assert translate_bulk(bulk(7, b""), statement, second) == bulk(71, b"")
