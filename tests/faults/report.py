@@ -112,4 +112,6 @@ def _seconds(value: float) -> str:
 
 
 def _recovered(one: Outcome) -> str:
-    return _seconds(one.recovery) if one.settled else f"not within {one.recovery:.0f} s"
+    if one.settled and one.recovery < 0.05:
+        return "at once"
+    return f"{one.recovery:.1f} s" if one.settled else f"not within {one.recovery:.0f} s"

@@ -23,6 +23,10 @@ SCENARIOS: Final[dict[str, Scenario]] = {}
 LOST: Final = frozenset({2006, 2013, 9602, 9603, 9605, 1053})
 """What a client gets whose statement or session was on a server that went away."""
 
+BY_METADATA: Final = {
+    "MySQL Router": "does not apply: it learns of a new primary from what MySQL Shell writes"
+}
+
 GONE: Final = LOST | {2003, 1290, 9604, 9610, 9611, 1040}
 """What a client gets while there is nobody who could serve it."""
 
@@ -438,7 +442,7 @@ def two_writable_servers(run: Run) -> None:
             run.load.ledger.wrong.append(f"{replica.name} was written to")
 
 
-@scenario(Bounds(write_errors=None, codes=GONE), spoils=True, short=True)
+@scenario(Bounds(write_errors=None, codes=GONE), spoils=True, short=True, not_for=BY_METADATA)
 def new_primary(run: Run) -> None:
     """A replica is promoted by hand, as planned: old primary read-only, replica caught up, writable; all follow it."""
     lab = run.lab
@@ -448,7 +452,7 @@ def new_primary(run: Run) -> None:
     run.hold()
 
 
-@scenario(Bounds(write_errors=None, codes=GONE, rolled_back=None), spoils=True)
+@scenario(Bounds(write_errors=None, codes=GONE, rolled_back=None), spoils=True, not_for=BY_METADATA)
 def new_primary_after_crash(run: Run) -> None:
     """The primary is killed, a replica is promoted, and the old primary comes back, writable."""
     lab = run.lab
