@@ -59,8 +59,10 @@ drivers: $(ENV) driver-packages  ## every client library on the primary and thro
 
 driver-packages: $(ENV)
 	tools/install-packages drivers
+ifneq ($(ENV),)
 	$(BIN)/python -c "import aiomysql, asyncmy, django, greenlet, mariadb, MySQLdb" 2>/dev/null || \
 		$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[drivers]'
+endif
 
 # SEED is the first seed; each decides one program. MINUTES=0 runs that one alone. SOAK takes further options.
 soak: $(ENV)  ## the same random programs on the primary and through the router: make soak MINUTES=60 SEED=0

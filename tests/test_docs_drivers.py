@@ -15,6 +15,12 @@ def test_each_driver_has_its_row() -> None:
     ]
 
 
+def test_a_row_has_the_marks_that_the_page_explains() -> None:
+    """Each cell is one of three."""
+    marks = {mark for title, cells in page.rows().items() if title != "Driver Language" for mark in cells}
+    assert marks == {page.EQUAL, page.PARTLY, page.NONE}
+
+
 def test_the_steps_are_those_that_the_programs_take() -> None:
     """The list of the page is the common list."""
     text = page.PAGE.read_text(encoding="utf-8")

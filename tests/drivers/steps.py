@@ -47,7 +47,7 @@ STEPS: Final = [
         ("prepared.insert", "a row of all types by a prepared statement"),
         ("prepared.types", "it is read back by a prepared statement"),
         ("prepared.nulls", "NULL as a parameter and in the rows"),
-        ("prepared.again", "one statement, executed with integers, a string and NULL in turn"),
+        ("prepared.again", "one statement, executed with integers and NULL in turn"),
         ("prepared.errors", "a duplicate key", 1062, "23000"),
     ),
     *_steps(

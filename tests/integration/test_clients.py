@@ -1,14 +1,11 @@
-"""Clients that people use, through the router: no errors, the same answers, over TCP, TLS and a unix socket."""
+"""The command line, an ORM and sysbench through the router, as people use them; drivers are in test_drivers.py."""
 
 import shutil
 import subprocess
 from pathlib import Path
-from typing import Any
 
-import mysql.connector
 import pymysql
 import pytest
-from mysql.connector.errors import DatabaseError
 from sqlalchemy import URL, ForeignKey, String, create_engine, select
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, relationship
 
@@ -72,31 +69,6 @@ def test_tls_is_there(cluster: Sandbox, router: RouterFactory, schema: str) -> N
     assert "Not in use" in silent, silent
 
 
-@pytest.mark.parametrize("tls", [False, True])
-def test_pymysql(cluster: Sandbox, router: RouterFactory, schema: str, tls: bool) -> None:
-    """Parameters, affected rows, insert ids, character sets and errors are those of the server."""
-    process = router(cluster)
-    options: dict[str, Any] = {"ssl": {"check_hostname": False, "verify_mode": "none"}} if tls else {}
-    with process.connect(database=schema, **options) as connection, connection.cursor() as cursor:
-        cursor.execute("CREATE TABLE t (id INT AUTO_INCREMENT PRIMARY KEY, b TEXT) DEFAULT CHARSET utf8mb4")
-        assert cursor.executemany("INSERT INTO t (b) VALUES (%s)", [("é",), ("🐬",), ("'; -- ",)]) == 3
-        cursor.execute("INSERT INTO t (b) VALUES ('last')")
-        assert cursor.lastrowid == 4
-        assert cursor.execute("SELECT b FROM t ORDER BY id") == 4
-        assert cursor.fetchall() == (("é",), ("🐬",), ("'; -- ",), ("last",))
-        with pytest.raises(pymysql.err.IntegrityError) as caught:
-            cursor.execute("INSERT INTO t VALUES (1, 'again')")
-        assert caught.value.args[0] == 1062
-        with pytest.raises(pymysql.err.ProgrammingError) as syntax:
-            cursor.execute("SELEKT 1")
-        assert syntax.value.args[0] == 1064
-        assert cursor.execute("UPDATE t SET b = 'x' WHERE id > 2") == 2
-        connection.ping()
-        connection.select_db("information_schema")
-        cursor.execute("SELECT DATABASE()")
-        assert cursor.fetchone() == ("information_schema",)
-
-
 def test_a_wrong_password(cluster: Sandbox, router: RouterFactory) -> None:
     """The client gets the server's own number, before and after the right one was seen."""
     process = router(cluster)
@@ -106,53 +78,6 @@ def test_a_wrong_password(cluster: Sandbox, router: RouterFactory) -> None:
         assert caught.value.args[0] == 1045, caught.value
     with process.connect() as connection, connection.cursor() as cursor:
         assert cursor.execute("SELECT 1") == 1
-
-
-@pytest.mark.parametrize("pure", [True, False])
-@pytest.mark.parametrize("tls", [False, True])
-def test_connector_python(
-    cluster: Sandbox, router: RouterFactory, schema: str, pure: bool, tls: bool
-) -> None:
-    """Text and prepared statements, multi-results and reset of Oracle's connector work, in C and in Python."""
-    if not pure and not mysql.connector.HAVE_CEXT:
-        pytest.skip("mysql-connector-python came without its C extension, and nothing here could install it")
-    process = router(cluster)
-    connection: Any = mysql.connector.connect(
-        host=process.host,
-        port=process.port,
-        user=process.app.user,
-        password=process.app.password,
-        database=schema,
-        use_pure=pure,
-        ssl_disabled=not tls,
-        charset="utf8mb4",
-        collation="utf8mb4_general_ci",
-    )
-    try:
-        cursor = connection.cursor()
-        cursor.execute("CREATE TABLE t (id INT AUTO_INCREMENT PRIMARY KEY, b VARCHAR(20))")
-        cursor.execute("INSERT INTO t (b) VALUES (%s)", ("é",))
-        assert cursor.lastrowid == 1
-        connection.commit()
-        cursor.execute("SELECT id, b FROM t")
-        assert cursor.fetchall() == [(1, "é")]
-        connection.commit()
-        prepared = connection.cursor(prepared=True)
-        for n in range(3):
-            prepared.execute("SELECT b, ? + 1 FROM t WHERE id = ?", (n, 1))
-            assert prepared.fetchall() == [("é", n + 1)]
-        prepared.close()
-        with pytest.raises(DatabaseError) as caught:
-            cursor.execute("SELECT * FROM nowhere")
-        assert caught.value.errno == 1146
-        connection.rollback()
-        connection.cmd_reset_connection()
-        connection.ping(reconnect=False)
-        cursor.execute("SELECT COUNT(*) FROM t")
-        assert cursor.fetchall() == [(1,)]
-        cursor.close()
-    finally:
-        connection.close()
 
 
 class Base(DeclarativeBase):

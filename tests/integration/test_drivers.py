@@ -25,7 +25,7 @@ from tests.drivers.catalogue import DRIVERS, HERE, REPOSITORY, Driver, NotHere
 from tests.integration.conftest import SchemaFactory
 from tests.integration.harness import missing, start
 
-TIMEOUT = 120  # seconds for one program: most take two
+TIMEOUT = 300  # seconds for one program: most take two, where the machine is free
 READS = 40  # of the step pool.reads
 
 

@@ -259,7 +259,7 @@ func main() {
 		made := prepare("SELECT ?, ? * 2, id FROM kinds WHERE id = 1")
 		defer made.Close()
 		seen := []interface{}{}
-		for _, pair := range [][]interface{}{{1, 2}, {3, 4}, {"5", 1}, {nil, 2}} {
+		for _, pair := range [][]interface{}{{1, 2}, {3, 4}, {5, 1}, {nil, 2}} {
 			rows, err := made.Query(pair...)
 			if err != nil {
 				panic(err)

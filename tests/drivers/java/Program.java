@@ -243,7 +243,7 @@ public class Program {
             List<Object> seen = new ArrayList<>();
             try (PreparedStatement statement =
                     binary.prepareStatement("SELECT ?, ? * 2, id FROM kinds WHERE id = 1")) {
-                for (Object[] pair : new Object[][] {{1, 2}, {3, 4}, {"5", 1}, {null, 2}}) {
+                for (Object[] pair : new Object[][] {{1, 2}, {3, 4}, {5, 1}, {null, 2}}) {
                     statement.setObject(1, pair[0]);
                     statement.setObject(2, pair[1]);
                     seen.add(rows(statement.executeQuery()));

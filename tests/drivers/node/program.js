@@ -125,7 +125,7 @@ await step("prepared.nulls", async () => [await execute(db, INSERT, NULLS), awai
 await step("prepared.again", async () => {
   const statement = await db.prepare("SELECT ?, ? * 2, id FROM kinds WHERE id = 1");
   const seen = [];
-  for (const pair of [[1, 2], [3, 4], ["5", 1], [null, 2]]) seen.push((await statement.execute(pair))[0]);
+  for (const pair of [[1, 2], [3, 4], [5, 1], [null, 2]]) seen.push((await statement.execute(pair))[0]);
   await statement.close();
   return seen;
 });

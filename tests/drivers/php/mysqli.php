@@ -96,7 +96,7 @@ step('prepared.nulls', fn () => [execute($db, $insert . $places, $nulls), execut
 step('prepared.again', function () use ($db) {
     $statement = $db->prepare('SELECT ?, ? * 2, id FROM kinds WHERE id = 1');
     $seen = [];
-    foreach ([['ii', 1, 2], ['ii', 3, 4], ['si', '5', 1], ['ii', null, 2]] as [$types, $one, $two]) {
+    foreach ([['ii', 1, 2], ['ii', 3, 4], ['ii', 5, 1], ['ii', null, 2]] as [$types, $one, $two]) {
         $statement->bind_param($types, $one, $two);
         $statement->execute();
         $seen[] = $statement->get_result()->fetch_all();

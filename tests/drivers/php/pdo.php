@@ -83,7 +83,7 @@ step('prepared.types', fn () => execute($db, $read, [3]));
 step('prepared.nulls', fn () => [execute($db, $insert, $nulls), execute($db, $read, [4])]);
 step('prepared.again', function () use ($db) {
     $statement = $db->prepare('SELECT ?, ? * 2, id FROM kinds WHERE id = 1', [PDO::ATTR_EMULATE_PREPARES => false]);
-    return array_map(fn ($pair) => run($statement, $pair), [[1, 2], [3, 4], ['5', 1], [null, 2]]);
+    return array_map(fn ($pair) => run($statement, $pair), [[1, 2], [3, 4], [5, 1], [null, 2]]);
 });
 step('prepared.errors', fn () => fails(fn () => execute($db, 'INSERT INTO kinds (id) VALUES (?)', [1])));
 

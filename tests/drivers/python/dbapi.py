@@ -459,7 +459,7 @@ class Program:
         def again(kind: dict[str, Any]) -> Any:
             seen = []
             with closing(self.db.cursor(**kind)) as cursor:
-                for parameters in ((1, 2), (3, 4), ("5", 1), (None, 2)):
+                for parameters in ((1, 2), (3, 4), (5, 1), (None, 2)):
                     cursor.execute(f"SELECT {place}, {place} * 2, id FROM kinds WHERE id = 1", parameters)
                     seen.append(list(cursor.fetchall()))
             return seen

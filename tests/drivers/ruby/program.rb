@@ -129,7 +129,7 @@ step("prepared.types") { execute(db, "#{read}?", 3) }
 step("prepared.nulls") { [execute(db, insert + places, *nulls), execute(db, "#{read}?", 4)] }
 step("prepared.again") do
   statement = db.prepare("SELECT ?, ? * 2, id FROM kinds WHERE id = 1")
-  seen = [[1, 2], [3, 4], ["5", 1], [nil, 2]].map { |pair| statement.execute(*pair).to_a }
+  seen = [[1, 2], [3, 4], [5, 1], [nil, 2]].map { |pair| statement.execute(*pair).to_a }
   statement.close
   seen
 end
