@@ -166,6 +166,10 @@ class ReadSettings(Section):
     strategy: Literal["round_robin", "least_outstanding", "latency", "client_hash", "random"] = Field(
         default="round_robin", description="how one of several fit servers is chosen"
     )
+    monotonic: bool = Field(
+        default=False,
+        description="a session keeps to one server, and never goes to one that is behind what it has seen",
+    )
     primary_weight: Count = Field(default=1, ge=0, le=10_000, description="the primary's share of the reads")
     max_lag: Duration = Field(default=10.0, gt=0, description="a replica further behind gets no reads")
     resume_lag: Duration | None = Field(

@@ -39,7 +39,8 @@ from rwrouter.proxy.backend import BackendConnection
 from rwrouter.proxy.carrying import is_kept_elsewhere
 from rwrouter.proxy.dial import Account
 from rwrouter.proxy.killing import kill_abandoned
-from rwrouter.proxy.servers import Endpoint, client_key, host_of
+from rwrouter.proxy.servers import ClientRoutes, Endpoint, Routes, client_key, host_of
+from rwrouter.proxy.sticky import Sticky
 from rwrouter.routing.decision import Where, decide
 from rwrouter.routing.prepared import PlannedStatement, StatementBook
 from rwrouter.routing.session import Session
@@ -47,6 +48,7 @@ from rwrouter.routing.terms import Wish
 from rwrouter.sql.plans import ASKS_ROUTER, DENIED, ENDS, LAST_INSERT_ID, Plan, Target
 
 if TYPE_CHECKING:
+    from rwrouter.protocol.auth import Secret
     from rwrouter.proxy.gateway import Gateway
 
 log = logging.getLogger("rwrouter.client")
@@ -117,6 +119,8 @@ class ClientConnection(asyncio.Protocol):
         self.keeper: BackendConnection | None = None  # where names are that it keeps: text PREPARE, HANDLER
         self.user_variables: dict[str, BackendConnection] = {}  # where each was set last
         self.insert_id_at: BackendConnection | None = None  # where LAST_INSERT_ID() is not 0
+        self.new_secret: Secret | None = None  # a password that the session has set for its own account
+        self.was_reset = False  # by COM_RESET_CONNECTION: a connection that is opened now has to be, too
         self.left_out: dict[Endpoint, int] = {}  # refused the session's variables of this version
         self.last: BackendConnection = backend  # of the statement before, or of the command that failed
         self.current: BackendConnection | None = None  # of the statement that runs
@@ -137,7 +141,10 @@ class ClientConnection(asyncio.Protocol):
         self._paused = False  # the client is not read
         self._transport = transport
         self._write = transport.write
-        self.routes = gateway.routes.of(self.key)
+        self.routes: Routes | ClientRoutes | Sticky = gateway.routes.of(self.key)
+        self.is_monotonic = gateway.settings.reads.monotonic
+        if self.is_monotonic:
+            self.routes = Sticky(self.routes, self.session)
         self._counters = gateway.counters
         self.is_compressed = bool(login.capabilities & (CLIENT_COMPRESS | CLIENT_ZSTD))
         self.has_attributes = bool(login.capabilities & CLIENT_QUERY_ATTRIBUTES)
@@ -339,6 +346,8 @@ class ClientConnection(asyncio.Protocol):
         self.work = None
         if command in executing.COMMANDS:
             data = executing.to_server(self, backend, data, command)
+        if self.is_monotonic and backend.endpoint is self.routes.primary:
+            self.session.wrote_somewhere()  # what it sees here, a replica has to have
         if command in _NO_REPLY:
             backend.transport.write(data)
             if self.upload is None:

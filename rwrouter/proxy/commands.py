@@ -70,6 +70,7 @@ def after(client: "ClientConnection", backend: "BackendConnection") -> None:
         client.last = backend
         client.user_variables.clear()
         client.insert_id_at = None
+        client.was_reset = True
         for other in client.backends.values():
             other.forget()
             other.stale = other is not backend

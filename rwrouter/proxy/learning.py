@@ -2,10 +2,12 @@
 
 from typing import TYPE_CHECKING, Final
 
+from rwrouter.protocol.auth import Secret
 from rwrouter.protocol.flags import CLIENT_DEPRECATE_EOF, COM_QUERY
 from rwrouter.protocol.resultset import first_number
 from rwrouter.proxy import holding
 from rwrouter.sql import plans
+from rwrouter.sql.passwords import new_password
 from rwrouter.sql.plans import Plan, Target
 
 if TYPE_CHECKING:
@@ -35,6 +37,10 @@ def learn(client: "ClientConnection", backend: "BackendConnection", effects: int
             session.wrote_somewhere()
     if effects & _INSERTS and (reply.insert_id or effects & plans.SETS_INSERT_ID):
         client.insert_id_at = backend
+    if effects & plans.ACCOUNTS and client.command == COM_QUERY:
+        password = new_password(client.sql_at_hand(), client.account.user)
+        if password is not None:
+            client.new_secret = Secret.of(password)
     if effects & (plans.KEEPS | plans.ROLE):
         _keep(client, backend, effects)
     if session.writes != writes:

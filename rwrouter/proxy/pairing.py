@@ -49,6 +49,7 @@ READ_ONLY_ERRORS = frozenset({1290, 1792, 1836})
 BEHIND_ERRORS = frozenset({1044, 1049, 1054, 1142, 1143, 1146, 1176, 1305, 1370})
 """Something is not there, or not allowed, on a replica: DDL or a GRANT may not have arrived. The primary decides."""
 
+ACCESS_DENIED = 1045
 
 _READ_ONLY_SERVER = (1290).to_bytes(2, "little")
 
@@ -68,15 +69,10 @@ async def pair(
     """Find, prepare and use a connection for one command. Answers the client with an error where there is none."""
     goal: Position | None = None
     try:
-        if where is Where.READ and (
-            client.session.position_unknown or waiting.level_of(client, plan) == "global"
-        ):
+        if where is Where.READ and waiting.level_of(client, plan) == "global":
             goal = await _everything(client)
             if goal is None:
                 where, endpoint = Where.PRIMARY, None
-            elif client.session.position_unknown:
-                client.session.position_unknown = False
-                client.session.position.add(str(goal).encode())
         if where is Where.READ:
             backend = await _for_read(client, data, plan, command, endpoint, server, goal)
         else:
@@ -139,6 +135,8 @@ async def _for_read(
             tried.clear()
             continue
         try:
+            if client.session.position_unknown and endpoint is not gateway.routes.primary:
+                await _learn_position(client, plan)
             backend = await _ready(client, endpoint, plan, Where.READ, command, goal)
         except Refusal as exc:
             tried[endpoint] = str(exc)
@@ -249,17 +247,29 @@ async def _connect(
     """Return the session's connection to *endpoint*, opened where there is none."""
     backend = client.backends.get(endpoint)
     if backend is None or backend.closed:
-        gateway = client.gateway
-        backend = await open_connection(
-            gateway, endpoint, client.account, client.session.schema, has_others=has_others
-        )
+        backend = await _log_in(client, endpoint, has_others=has_others)
         if client.closed:
             backend.close()
             raise BackendLost("the client has gone")
         backend.borrower = client
+        backend.stale = client.was_reset
         client.backends[endpoint] = backend
         # A reset goes back to the server's collation on MySQL, not to the login's.
         backend.stale = client.was_reset
+    return backend
+
+
+async def _log_in(client: "ClientConnection", endpoint: Endpoint, *, has_others: bool) -> BackendConnection:
+    """Open a connection with the password of the login, or with the one that the session has set since."""
+    gateway, schema, other = client.gateway, client.session.schema, client.new_secret
+    try:
+        return await open_connection(gateway, endpoint, client.account, schema, has_others=has_others)
+    except Refusal as refusal:
+        if refusal.number != ACCESS_DENIED or other is None:
+            raise
+    account = client.account._replace(secret=other)
+    backend = await open_connection(gateway, endpoint, account, schema, has_others=has_others)
+    client.new_secret, client.account = client.account.secret, account  # a replica may still have the old one
     return backend
 
 
@@ -299,6 +309,21 @@ async def _ready(
     if command in executing.NEEDS_PREPARED:
         await executing.ensure(client, backend)
     return backend
+
+
+async def _learn_position(client: "ClientConnection", plan: Plan) -> None:
+    """Ask the primary for a position that has all that the session has written, or seen. Raises Unfit."""
+    session, gateway = client.session, client.gateway
+    if waiting.level_of(client, plan) == "eventual":
+        return
+    if not gateway.routes.has_gtids:
+        session.wrote_without_gtid(gateway.loop.time())
+    else:
+        position = await _everything(client)
+        if position is None:
+            raise Unfit("nobody tells the position that the read has to see")
+        session.position.add(str(position).encode())
+    session.position_unknown = False
 
 
 async def _everything(client: "ClientConnection") -> Position | None:

@@ -118,7 +118,6 @@ REGRESSIONS: Final = (
         "a connection that was opened after COM_RESET_CONNECTION had the login's collation, not the server's default",
         (Command("COM_RESET_CONNECTION"), Query("SELECT 'a'"), Query("SELECT @@collation_connection")),
         flavors=(Flavor.MYSQL,),  # on MariaDB both are 45
-        missing="a connection that is opened after COM_RESET_CONNECTION is not reset",
     ),
     Regression(
         "tracker_settings_in_a_transaction",
