@@ -417,7 +417,7 @@ class Switchover:
             left = await self._gate.drained(step.timeout)
         if left:
             raise StepFailed(
-                f"{left} transactions are still open on {self.report.old} after {step.timeout:g} s: try again when "
+                f"{left} transaction(s) still open on {self.report.old} after {step.timeout:g} s: try again when "
                 "they have ended, wait longer (--drain), or end them (--transactions kill)"
             )
 

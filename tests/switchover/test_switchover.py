@@ -283,7 +283,7 @@ def test_an_open_transaction(replicas: Sandbox) -> None:
         cursor.execute(f"INSERT INTO {SCHEMA}.t (k) VALUES (7)")
         status, report, _ = switch(router, replicas, other.name, "--drain", "500ms")
         assert (status, report["state"]) == (3, "rolled back")
-        assert "1 transactions are still open" in report["problems"][0]
+        assert "1 transaction(s) still open" in report["problems"][0]
         cursor.execute("COMMIT")
         assert_roles(replicas, first)
         cursor.execute("BEGIN")

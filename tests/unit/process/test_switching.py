@@ -195,7 +195,7 @@ def test_transactions_that_do_not_end() -> None:
     world = World(open_transactions=(2,))
     report = run(world)
     assert report["state"] == "rolled back"
-    assert "2 transactions are still open on db1" in str(report["problems"])
+    assert "2 transaction(s) still open on db1" in str(report["problems"])
     assert world.log == ["hold db2", "look for db1", "release", "close"]
     world = World(open_transactions=(2, 0))
     assert run(world, Order("db2", "admin", kills=True))["state"] == "done"
