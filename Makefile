@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: help venv check format docs unit test drivers driver-packages soak fuzz simulate faultlab demo bench clean
+.PHONY: help venv check format docs unit test drivers driver-packages own-writes soak fuzz simulate faultlab demo bench clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST)
@@ -82,6 +82,11 @@ faultlab: $(ENV)  ## every fault on real servers, for rwrouter and MySQL Router;
 	tools/install-packages test
 	docker/make-rootfs >/dev/null
 	PYTHONPATH=. $(BIN)/python -m tests.faults.run $(FAULTS)
+
+own-writes: $(ENV)  ## pairs of a write and a read while a replica is delayed; PAIRS=100000, others in OWN_WRITES
+	tools/install-packages test
+	docker/make-rootfs >/dev/null
+	PYTHONPATH=. $(BIN)/python benchmarks/own_writes.py --pairs $(or $(PAIRS),100000) $(OWN_WRITES)
 
 demo: $(ENV)  ## real servers, the router, a tour through it; until Ctrl-C, or DEMO_EXIT=1 ends it after the tour
 	tools/install-packages demo

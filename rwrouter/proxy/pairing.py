@@ -308,6 +308,8 @@ async def _ready(
         await waiting.wait(client, backend, plan, goal)
     if command in executing.NEEDS_PREPARED:
         await executing.ensure(client, backend)
+    if backend.closed:  # after its last answer had come, and before this went on: nobody would answer there
+        raise BackendLost(f"{endpoint.server.name}: its connection was lost")
     return backend
 
 

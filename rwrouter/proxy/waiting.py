@@ -34,8 +34,15 @@ class Unfit(Exception):
 
 
 def level_of(client: "ClientConnection", plan: Plan) -> str:
-    """Return the level of a read with *plan*: its hint's, else the session's."""
-    return (plan.hint.consistency if plan.hint is not None else None) or client.consistency
+    """Return the level of a read with *plan*: its hint's, else the session's.
+
+    The hint `session=NAME` asks for all that the sessions of that name have written. Those may be on other workers and
+    other routers, of which the primary alone knows all: so it is read at the level "global".
+    """
+    hint = plan.hint
+    if hint is None or client.consistency == "primary":
+        return client.consistency if hint is None else hint.consistency or client.consistency
+    return hint.consistency or ("global" if hint.session is not None else client.consistency)
 
 
 def max_lag_of(client: "ClientConnection", plan: Plan) -> float | None:

@@ -285,3 +285,32 @@ def test_what_is_opened_after_a_reset_is_reset_too() -> None:
         assert stage.sent(b"\x1f") == ["db1", *stage.sent(b"SELECT 1")]
 
     on_stage(play)
+
+
+def test_a_connection_lost_between_its_answer_and_its_use_is_not_used() -> None:
+    """The answer to a wait has come, and before anybody goes on the monitor says that the server is down.
+
+    Nobody would ever answer what is sent there: the read is asked of another server.
+    """
+    gtid = "00000000-0000-0000-0000-000000000001:10"
+    report = bytes((3, len(gtid) + 2, 0, len(gtid))) + gtid.encode()
+    lost: list[str] = []
+
+    async def play(stage: Stage) -> None:
+        def script(name: str, command: bytes) -> bytes | None:
+            if b"WAIT_FOR" in command:
+                loop = stage.gateway.loop
+                if not lost:
+                    lost.append(name)
+                    # Behind the answer's arrival, and before the task that waits for it goes on.
+                    loop.call_soon(lambda: loop.call_soon(stage.opened[name].abort, "it is down"))
+                return row("0")
+            return ok(state=report) if b"INSERT" in command else by_name(name, command)
+
+        stage.script = script
+        await stage.send(query("INSERT INTO t VALUES (1)"))
+        answer = await stage.send(query("SELECT a FROM t"))
+        assert lost
+        assert answer in {row(name) for name in {"db1", "db2", "db3"} - set(lost)}
+
+    on_stage(play)

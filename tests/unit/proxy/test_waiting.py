@@ -183,3 +183,22 @@ def test_after_a_wait_in_vain_the_next_read_only_looks() -> None:
     assert sorted(asked) == [("db2", b"look"), ("db2", b"wait"), ("db3", b"look"), ("db3", b"wait")]
     assert answers == [row("db1")] * 2
     assert counted == {"waits": 2, "wait_timeouts": 2, "waits_skipped": 2, "read_fallbacks": 2}
+
+
+def test_a_named_session_sees_what_others_of_that_name_wrote() -> None:
+    """`session=NAME` waits for all that the primary has, wherever it was written; another level wins over it."""
+
+    async def play(stage: Stage) -> None:
+        assert await stage.send(query("SELECT a FROM t /* rwrouter: session=cart7 */")) in {
+            row("db2"),
+            row("db3"),
+        }
+        assert stage.sent(b"gtid_executed") == ["db1"]
+        assert len(stage.sent(AHEAD.encode())) == 1
+        stage.log.clear()
+        await stage.send(query("SELECT a FROM t /* rwrouter: session=cart7 consistency=eventual */"))
+        await stage.send(query("RWROUTER SET consistency = 'primary'"))
+        assert await stage.send(query("SELECT a FROM t /* rwrouter: session=cart7 */")) == row("db1")
+        assert stage.sent(b"gtid_executed") == []
+
+    on_stage(play, asks(AHEAD))  # type: ignore[arg-type]
