@@ -75,8 +75,9 @@ fuzz: $(ENV)  ## any bytes into framing, handshakes, replies, digest: make fuzz 
 		$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[fuzz]'
 	PYTHONPATH=. $(BIN)/python -m tests.fuzz.run --minutes $(or $(MINUTES),10) $(FUZZ)
 
-simulate: $(ENV)  ## histories from seeds, checked for the promises: make simulate SEEDS=1000 START=0
-	PYTHONPATH=. $(BIN)/python -m tests.simulation.run --seeds $(or $(SEEDS),1000) --start $(or $(START),0)
+simulate: $(ENV)  ## histories from seeds, checked for the promises: make simulate SEEDS=1000 START=0 JOBS=1
+	PYTHONPATH=. $(BIN)/python -m tests.simulation.run --seeds $(or $(SEEDS),1000) --start $(or $(START),0) \
+		--jobs $(or $(JOBS),1)
 
 faultlab: $(ENV)  ## every fault on real servers, for rwrouter and MySQL Router; writes docs/faults.md (root, half an hour)
 	tools/install-packages test
