@@ -3,6 +3,11 @@
 A scenario is run twice, on the primary itself and through the router, and has to give the same rows and errors. A mark
 before a statement says where it has to run: `p` on the primary, `r` on a replica; `=` anywhere. The servers' own
 records tell where it ran.
+
+Elsewhere: stale reads over connections in test_own_writes.py, test_monotonic.py and the levels of consistency; KILL and
+ids (proxysql 1797), big packets (1508), several results and files of the client in test_protocol.py; prepared
+statements (1546, MaxScale 195) in test_protocol.py, test_commands.py; what ties a session in test_sessions.py; roles,
+passwords and resets in test_session_followers.py; state of others (3000, 1832), which no connection is shared for yet.
 """
 
 import secrets
