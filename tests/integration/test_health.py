@@ -3,6 +3,7 @@
 import json
 import subprocess
 import urllib.request
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -18,6 +19,8 @@ from rwrouter.sandbox.router import RouterProcess
 from rwrouter.sandbox.server import SandboxServer
 from tests.integration.harness import RouterFactory, eventually, missing
 from tests.integration.watch import Watch
+
+PATIENT = '[monitor]\ntimeout = "10s"\nfall = 9\n'  # a busy machine must not look like a server that is down
 
 
 def status(front: RouterProcess) -> dict[str, Any]:
@@ -42,7 +45,7 @@ def test_an_account_that_a_replica_refuses_concerns_its_clients_alone(
         cursor.execute("SET sql_log_bin = 0")  # the replicas never hear of it
         cursor.execute(f"CREATE USER {user} IDENTIFIED BY 'Only-here-1'")
     try:
-        front = router(cluster)
+        front = router(cluster, config=PATIENT)
         for _ in range(5):
             with (
                 front.connect(user=user, password="Only-here-1") as connection,
@@ -87,7 +90,7 @@ def test_a_full_server_stays_and_is_opened_less(
 ) -> None:
     """1040: who has a connection there goes on reading there; new clients read elsewhere, without an error."""
     full = cluster.replicas[0]
-    front = router(cluster)
+    front = router(cluster, config=PATIENT)
     with front.connect() as connection, connection.cursor() as old:
         for _ in range(20):
             old.execute("SELECT 1")
@@ -107,7 +110,7 @@ def test_a_full_server_stays_and_is_opened_less(
 
 def test_a_full_primary_answers_word_for_word(cluster: Sandbox, router: RouterFactory) -> None:
     """Who comes new gets the server's own 1040, and who is there goes on; when there is room, all is as before."""
-    front = router(cluster)
+    front = router(cluster, config=PATIENT)
     with front.connect() as connection, connection.cursor() as cursor:
         with filled(cluster.primary):
             with pytest.raises(pymysql.MySQLError, match="Too many connections") as caught:
@@ -157,24 +160,30 @@ def test_a_monitor_that_is_refused_raises_an_alarm_and_takes_nobody_out(cluster:
     cluster.wait_in_sync()
 
 
-def test_a_hung_replica_costs_new_clients_no_error(
+def test_a_hung_replica_costs_new_clients_no_error_and_comes_back_slowly(
     cluster: Sandbox, router: RouterFactory, marker: str
 ) -> None:
-    """SIGSTOP: it accepts and never answers. Who was sent there reads elsewhere once it is found down."""
-    hung = cluster.replicas[0]
-    front = router(cluster)
+    """SIGSTOP: it accepts and never answers. Who was sent there reads elsewhere; later it takes a part of its share."""
+    hung, other = cluster.replicas
+    config = '[reads]\nslow_start = "1h"\n[monitor]\ntimeout = "5s"\nfall = 1\n'
+    front = router(cluster, config=config)
     hung.pause()
     try:
         for number in range(6):
             with front.connect() as connection, connection.cursor() as cursor:
                 for _ in range(4):
-                    cursor.execute(f"SELECT {number} /* {marker} */")
+                    cursor.execute(f"SELECT {number}")
         eventually(lambda: "down" in states(front), "it is found down", 60)
     finally:
         hung.resume()
     eventually(lambda: states(front) == ["up"] * 3, "it is back", 60)
     ramps = {server["name"]: server["ramp"] for server in status(front)["servers"]}
-    assert ramps[hung.address] <= 1.0
+    assert ramps == {cluster.primary.address: 1.0, hung.address: 0.1, other.address: 1.0}
+    with front.connect() as connection, connection.cursor() as cursor:
+        for _ in range(111):
+            cursor.execute(f"SELECT 1 /* {marker} */")
+    shares = Counter(ran_on(cluster, marker))
+    assert 0 < shares[hung.name] < shares[other.name] / 3
 
 
 @contextmanager
@@ -212,7 +221,7 @@ def test_a_full_disk_is_told_word_for_word_and_reads_go_on(
         primary.query(f"CREATE TABLE {schema}.t (a LONGTEXT) ENGINE=InnoDB")
         mysql.wait_in_sync()
         insert = "INSERT INTO t VALUES (REPEAT('x', 1000000))"
-        front = router(mysql)
+        front = router(mysql, config=PATIENT)
         with front.connect(database=schema) as connection, connection.cursor() as cursor:
             with pytest.raises(pymysql.MySQLError) as caught:
                 repeat(cursor, insert)
