@@ -23,12 +23,12 @@ NATIVE: Final = "mysql_native_password"
 CACHING: Final = "caching_sha2_password"
 SHA256: Final = "sha256_password"
 CLEAR: Final = "mysql_clear_password"
+ED25519: Final = "client_ed25519"
 
 RSA_BITS: Final = 2048  # what MySQL makes for itself (sha256_password_auto_generate_rsa_keys)
 MAX_PASSWORD: Final = 2048  # bytes: far above what any server stores, so that comparing stays cheap
 
 OTHERS: Final = {
-    "client_ed25519": "ed25519 signs with a key that only MariaDB derives",
     "parsec": "MariaDB's parsec is not known to the router",
     "mysql_old_password": "its hashes from before MySQL 4.1 are not safe",
     "dialog": "PAM dialogues can't be replayed on other servers",

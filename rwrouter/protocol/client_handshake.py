@@ -10,8 +10,8 @@ from rwrouter.errors import (
     NotSupported,
     RouterError,
 )
-from rwrouter.protocol import auth, flags, packets
-from rwrouter.protocol.auth import CACHING, CLEAR, NATIVE, SHA256, Secret
+from rwrouter.protocol import auth, ed25519, flags, packets
+from rwrouter.protocol.auth import CACHING, CLEAR, ED25519, NATIVE, SHA256, Secret
 from rwrouter.protocol.framing import Packet
 from rwrouter.protocol.packets import HandshakeResponse
 from rwrouter.protocol.phase import (
@@ -213,6 +213,8 @@ class ClientHandshake(Handshake):
         elif plugin in (SHA256, CLEAR):
             self._scramble = switch.data
             answer = self._password_or_key_request(plugin)
+        elif plugin == ED25519:
+            answer = self._signature(switch.data)
         else:
             raise Broken(auth.not_supported(plugin, self._response.user))
         self._send(Step.SWITCH_RESPONSE, answer)
@@ -231,6 +233,22 @@ class ClientHandshake(Handshake):
                 "rwrouter does over TLS alone; let the server have TLS, or the user caching_sha2_password"
             )
         )
+
+    def _signature(self, nonce: bytes) -> bytes:
+        password = self._secret.password
+        if password is None:
+            raise Broken(self._needs_password(ED25519))
+        if len(nonce) != ed25519.NONCE_SIZE:
+            raise Malformed(f"the nonce for {ED25519} is not of {ed25519.NONCE_SIZE} bytes")
+        try:
+            return ed25519.proof(password, nonce)
+        except ImportError as exc:
+            raise Broken(
+                NotSupported(
+                    f"user '{self._response.user}' needs authentication plugin '{ED25519}' on the server, for which "
+                    "rwrouter lacks PyNaCl: install it (pip install 'rwrouter[ed25519]')"
+                )
+            ) from exc
 
     def _on_more_data(self, data: bytes) -> None:
         if self.state is State.KEY_REQUESTED or (

@@ -66,7 +66,8 @@ def test_hostile_servers_are_dropped(case: str, data: bytes, text: str) -> None:
     [
         ("further factor", b"\x02authentication_webauthn\0", "further factor"),
         ("old password", b"\xfe", "mysql_old_password"),
-        ("ed25519", b"\xfeclient_ed25519\0" + bytes(32), "client_ed25519"),
+        ("PARSEC", b"\xfeparsec\0" + bytes(32), "parsec"),
+        ("short nonce", b"\xfeclient_ed25519\0" + bytes(31), "not of 32 bytes"),
         ("short scramble", b"\xfemysql_native_password\0abc\0", "20 bytes"),
         ("nonsense", b"\x17", "begins with 17"),
         ("nothing", b"", "begins with nothing"),
