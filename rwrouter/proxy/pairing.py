@@ -198,6 +198,12 @@ async def _for_write(
         except (RouterError, OSError) as exc:
             why = _unreachable(client, endpoint, exc)
         else:
+            if where is not Where.LAST and endpoint is not routes.writable and holding.is_movable(client):
+                # It takes no writes any more: that came while the connection was made ready. A BEGIN would succeed
+                # there all the same, and its transaction fail.
+                holding.leave_home(client)
+                endpoint = None
+                continue
             if where is not Where.LAST and not client.session.free and client.home is None:
                 client.home = backend
             return backend

@@ -167,6 +167,25 @@ def test_writes_and_transactions_are_held_for_a_switchover_and_reads_are_not() -
     on_stage(play)
 
 
+def test_a_begin_whose_connection_was_made_ready_too_late_waits() -> None:
+    """Writes are held since: on the old primary its transaction would begin, and could not write."""
+
+    async def play(stage: Stage) -> None:
+        stage.client.data_received(query("BEGIN"))
+        await stage.settle()
+        stage.gateway.holding.hold("db2")
+        stage.script = by_name
+        stage.opened["db1"].data_received(ok())
+        await stage.settle()
+        assert stage.sent(b"BEGIN") == []
+        promoted(stage)
+        stage.gateway.holding.release()
+        await stage.settle()
+        assert stage.sent(b"BEGIN") == ["db2"]
+
+    on_stage(play, lambda name, command: None if b"SET" in command else by_name(name, command))
+
+
 def test_a_transaction_goes_on_while_writes_are_held() -> None:
     """What has begun may end; what begins after it waits."""
 
