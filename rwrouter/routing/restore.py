@@ -6,6 +6,8 @@ from typing import Final
 
 _NUMBER: Final = re.compile(rb"-?\d+(?:\.\d+)?(?:e[+-]?\d+)?")
 
+_WORD: Final = re.compile(rb"[a-z0-9]+")
+
 _FIRST: Final[tuple[bytes, ...]] = (
     b"character_set_client",
     b"character_set_results",
@@ -30,8 +32,20 @@ def assignments(wanted: Mapping[bytes, bytes], have: Mapping[bytes, bytes]) -> l
     names = [name for name in _FIRST if name in differing]
     names += sorted(name for name in differing if name not in _FIRST)
     found = []
+    if any(name in differing for name in _FIRST) and (charset := _charset_of_names(wanted)):
+        # MariaDB remembers this collation for results, too, and names it in column definitions (seen on 10.11).
+        found.append(b"NAMES " + charset + b" COLLATE " + wanted[b"collation_connection"])
+        names = [name for name in names if name not in _FIRST]
     for name in names:
         value = differing[name]
         text = b"NULL" if name == b"character_set_results" and not value else literal(value)
         found.append(b"@@SESSION." + name + b"=" + text)
     return found
+
+
+def _charset_of_names(wanted: Mapping[bytes, bytes]) -> bytes:
+    """Return the character set that one SET NAMES sets as it is *wanted*, empty where none does."""
+    charset = wanted.get(b"character_set_client", b"")
+    collation = wanted.get(b"collation_connection", b"")
+    same = all(wanted.get(name) == charset for name in _FIRST[:3])
+    return charset if same and _WORD.fullmatch(charset) and collation.startswith(charset + b"_") else b""

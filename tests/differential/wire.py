@@ -185,6 +185,9 @@ class Client:
         if first == 0x00:
             reply.append(Packet("ok", payload))
             return bool(status_of(payload) & SERVER_MORE_RESULTS_EXISTS)
+        if first == 0xFE and len(payload) < 9:  # COM_SET_OPTION
+            reply.append(Packet("eof" if len(payload) == 5 else "ok", payload))
+            return False
         count, _ = lenenc(payload, 0)
         reply.append(Packet("count", payload))
         reply += [Packet("column", self._payload()) for _ in range(count)]

@@ -2,7 +2,6 @@
 SELECT LAST_INSERT_ID()
 SELECT ROW_COUNT()
 SELECT @@identity, @@last_insert_id
-SELECT @n, @r, @m, @c, @q
 SELECT @o
 SELECT LAST_INSERT_ID(<n>)
 INSERT INTO t (a) VALUES (LAST_INSERT_ID())

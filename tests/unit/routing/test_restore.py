@@ -29,3 +29,17 @@ def test_only_what_differs_is_set_character_sets_first() -> None:
         b"@@SESSION.collation_connection='utf8mb4_bin'",
         b"@@SESSION.sql_mode='ANSI'",
     ]
+
+
+def test_one_character_set_is_set_by_its_names() -> None:
+    """SET NAMES gives results its collation, too; where the three differ, each is set alone."""
+    wanted = {
+        b"character_set_client": b"utf8mb4",
+        b"character_set_results": b"utf8mb4",
+        b"character_set_connection": b"utf8mb4",
+        b"collation_connection": b"utf8mb4_bin",
+        b"sql_mode": b"",
+    }
+    assert assignments(wanted, {}) == [b"NAMES utf8mb4 COLLATE utf8mb4_bin", b"@@SESSION.sql_mode=''"]
+    assert assignments(wanted, wanted) == []
+    assert len(assignments(wanted | {b"character_set_results": b""}, {})) == 5
