@@ -27,6 +27,17 @@ from tests.integration.harness import missing, start
 
 TIMEOUT = 300  # seconds for one program: most take two, where the machine is free
 READS = 40  # of the step pool.reads
+# A busy machine must not take replicas out, nor hold the writes of the direct run beside it against one of them.
+PATIENT = """
+[monitor]
+timeout = "30s"
+[reads]
+max_lag = "300s"
+slow_start = "0s"
+[limits]
+connect_timeout = "60s"
+handshake_timeout = "60s"
+"""
 
 
 @pytest.fixture(scope="module", params=list(Flavor))
@@ -41,7 +52,9 @@ def routed(
         options = {"ssl_cert": str(files.certificate), "ssl_key": str(files.key)}
     socket = directory / "router.sock"
     with start(request.param, options=options) as sandbox:
-        arguments = ["--workers", "1", "--listen", f"unix:{socket}"]
+        settings = directory / "rwrouter.toml"
+        settings.write_text(PATIENT)
+        arguments = ["--config", str(settings), "--workers", "1", "--listen", f"unix:{socket}"]
         addresses = [server.address for server in sandbox.servers]
         with RouterProcess(addresses, sandbox.monitor, sandbox.app, arguments) as router:
             router.wait_ready()
