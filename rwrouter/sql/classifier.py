@@ -210,8 +210,6 @@ class Classifier:
         if plan is not None:
             return plan
         self.counters.shape_misses += 1
-        if ASKS.match(sql):
-            return ASKING
         if self._digester.is_clean(shape):
             return self._plan_of_clean(shape)
         rest = self._digester.uncommented(sql)
@@ -221,6 +219,8 @@ class Classifier:
                 return self._plan_of_clean(shape)
         folded = self._digester.fold(sql)
         if folded is None:
+            if ASKS.match(sql):
+                return ASKING
             self.counters.not_understood += 1
             return Plan(Target.PRIMARY, "has a quote or comment of unclear end", effects=_traces(sql))
         # Folded texts live beside the digests: a folded text says what it means without being checked again.
@@ -240,6 +240,8 @@ class Classifier:
     def _plan_of_folded(self, folded: bytes) -> Plan:
         tokens = tokenize(shorten(folded).decode("utf-8", "surrogateescape"))
         if tokens is None:
+            if ASKS.match(folded):
+                return ASKING
             self.counters.not_understood += 1
             return Plan(Target.PRIMARY, "has bytes that are not understood", effects=_traces(folded))
         digest = render(tokens)
@@ -254,6 +256,8 @@ class Classifier:
         self.counters.misses += 1
         tokens = tokenize(digest)
         if tokens is None:
+            if ASKS.match(digest.encode("utf-8", "surrogateescape")):
+                return ASKING
             self.counters.not_understood += 1
             return Plan(Target.PRIMARY, "has bytes that are not understood", digest=digest[:_DIGEST_LIMIT])
         code = [token for token in tokens if token.kind != HINT]

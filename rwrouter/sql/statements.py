@@ -63,6 +63,8 @@ def judge(tokens: Sequence[Token], flavor: Flavor, routines: Routines) -> Verdic
         return _judge_reading(code, flavor, routines)
     if openers > _READINGS:
         verdict = _judge_reading(_reading(code, (True,) * openers), flavor, routines)
+        if verdict is _ASKS:
+            return verdict
         return Verdict(Target.PRIMARY, f"holds {openers} executable comments", verdict.effects)
     # Whether a server runs the body of `/*!80000 ... */` depends on its version: each combination counts.
     return most_careful(

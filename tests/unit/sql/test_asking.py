@@ -121,12 +121,14 @@ def test_no_server_sees_what_begins_so(rest: bytes, before: bytes, multibyte: bo
 
 def test_a_long_one_and_one_among_others_are_the_routers_too() -> None:
     """A head that is cut off, a text past every limit, and the second of two statements."""
-    classifier = Classifier(Flavor.MYSQL, limit=10_000)
+    classifier = Classifier(Flavor.MYSQL, limit=100_000)
     for plan in (
         classifier.plan_head(b"RWROUTER EXPLAIN SELECT ", 1 << 25),
-        classifier.plan(b"RWROUTER EXPLAIN SELECT '" + b"x" * 20_000 + b"'"),
+        classifier.plan(b"RWROUTER EXPLAIN SELECT '" + b"x" * 200_000 + b"'"),
         classifier.plan(b"SELECT 1; rwrouter show session"),
         classifier.plan(b"/*! RWROUTER HELP */"),
+        classifier.plan(b"RWROUTER EXPLAIN SELECT " + b"/*!80000 1 + */ " * 5 + b"1"),
+        classifier.plan(b"RWROUTER EXPLAIN SELECT " + b"1 + a, " * 9_000 + b"1"),
     ):
         assert plan.effects & plans.ASKS_ROUTER
         assert plan.target is Target.LOCAL
