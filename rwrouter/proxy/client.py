@@ -264,6 +264,7 @@ class ClientConnection(asyncio.Protocol):
         self.current = backend
         self.command = COM_STMT_EXECUTE
         self._unusual = True
+        backend.prepared.used(statement)
         backend.send(translate(data, statement, prepared, attributes=self.has_attributes), COM_STMT_EXECUTE)
 
     def run(self, data: bytes, plan: Plan, command: int = COM_QUERY) -> None:

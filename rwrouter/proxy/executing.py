@@ -172,6 +172,7 @@ def to_server(client: "ClientConnection", backend: "BackendConnection", data: by
     prepared = backend.prepared.get(statement) if statement is not None else None
     if statement is None or prepared is None:
         return data
+    backend.prepared.used(statement)
     if command == COM_STMT_EXECUTE and client.upload is None:
         return translate(data, statement, prepared, attributes=client.has_attributes)
     if command == COM_STMT_BULK_EXECUTE and client.upload is None:

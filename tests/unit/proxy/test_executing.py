@@ -1,5 +1,10 @@
 """Prepared statements through the edge."""
 
+import itertools
+
+import pytest
+
+from rwrouter.routing import prepared
 from rwrouter.routing.prepared import FIRST
 from tests.unit.proxy.stage import Stage, by_name, error, ok, on_stage, packet, query, row
 
@@ -170,3 +175,24 @@ def test_a_question_about_the_statement_before_that_can_not_be_prepared_there_is
         return ok(state=used) if b"USE other" in command else script(name, command)
 
     on_stage(play, follow)
+
+
+def test_a_statement_in_use_stays_prepared(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a connection has too many, the one that was executed last is not the one to be closed."""
+    monkeypatch.setattr(prepared, "ON_A_CONNECTION", 2)
+    ids = itertools.count(1)
+
+    def numbered(name: str, command: bytes) -> bytes | None:
+        if command[4] == 0x16:
+            return packet(b"\x00" + next(ids).to_bytes(4, "little") + bytes(7), 1)
+        return row(name) if command[4] == 0x17 else script(name, command)
+
+    async def play(stage: Stage) -> None:
+        text = "INSERT INTO t VALUES (?)"  # where it is prepared it is executed, too
+        reply = await stage.send(packet(b"\x16" + text.encode()))
+        await stage.send(packet(b"\x16" + text.encode()))
+        await stage.send(execute(int.from_bytes(reply[5:9], "little")))
+        await stage.send(packet(b"\x16" + text.encode()))
+        assert [data[5] for name, data in stage.log if name == "db1" and data[4] == 0x19] == [2]
+
+    on_stage(play, numbered)
