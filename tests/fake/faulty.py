@@ -64,6 +64,7 @@ class FaultyServer:
         self._user = user.encode()
         self.fault: Fault | None = None
         self.met = 0  # how often a fault has spoken
+        self.left = 0  # how often it has been left by the other side, or has hung up
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self._open: set[socket.socket] = set()
@@ -132,6 +133,7 @@ class FaultyServer:
     def _speak(self, speak: Speak, client: socket.socket, genuine: bytes) -> None:
         self.met += 1
         speak(Link(client, genuine))
+        self.left += 1
 
 
 def _pump(server: socket.socket, client: socket.socket) -> None:
