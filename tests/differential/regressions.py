@@ -48,6 +48,17 @@ REGRESSIONS: Final = (
         TRACKING_EOFS,
     ),
     Regression(
+        "ok_after_an_eof",
+        "the OK after an EOF that had spoken of the router's trackers had SESSION_STATE_CHANGED and an empty block",
+        (
+            Query("SELECT writes(5)"),
+            Query("SET TRANSACTION ISOLATION LEVEL SERIALIZABLE"),
+            Query("BEGIN"),
+            Query("START TRANSACTION"),
+        ),
+        TRACKING_EOFS,
+    ),
+    Regression(
         "trackers_of_the_router",
         "a client with session tracking was told variables, GTIDs and state changes that it had not asked for",
         (

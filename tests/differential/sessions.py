@@ -16,7 +16,7 @@ from rwrouter.sandbox.router import RouterProcess
 from tests.differential.compare import difference
 from tests.differential.grammar import CHANGES_SCHEMA, REFILL, SETUP
 from tests.differential.steps import Query, Side, Step, run, shown
-from tests.differential.wire import Client, Packet, lenenc, status_at, status_of
+from tests.differential.wire import SILENT, Client, Packet, lenenc, status_at, status_of
 from tests.integration.harness import start
 
 DIRECT, ROUTED = "diff_direct", "diff_routed"  # equally long: what holds their names stays equally long, too
@@ -152,6 +152,10 @@ class Pair:
         self.changed = self.changed or bool(CHANGES_SCHEMA.search(repr(step)))
         self._bench.statements += 1
         direct = run(step, self._direct)
+        if direct and direct[-1].kind == "lost" and SILENT in direct[-1].payload:
+            # The server itself gives half an answer (seen of MySQL 9.7: after a cursor's columns): nothing to compare.
+            self.over = True
+            return
         routed = [_alike(packet) for packet in run(step, self._routed)]
         told = difference([_alike(packet) for packet in direct], routed)
         if told:

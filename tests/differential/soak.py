@@ -20,6 +20,10 @@ LENGTH: Final = 120
 """Steps of a program: enough to be worth the schema that it is given."""
 
 
+SHRINKING: Final = 60.0
+"""Seconds that the search for the smallest part of a program may take: the whole one tells the same."""
+
+
 def run_seed(on: Bench, seed: int) -> str:
     """Run the program of *seed*; return the smallest part that shows its difference, "" where there is none."""
     random = Random(f"{on.cluster.flavor} {seed}")
@@ -31,8 +35,11 @@ def run_seed(on: Bench, seed: int) -> str:
     if found is None:
         return ""
     told = [found]
+    end = time.monotonic() + SHRINKING
 
     def differs(part: list[Step]) -> bool:
+        if time.monotonic() > end:
+            return False
         again = _difference(on, greeted, part)
         if again is None or repr(again.program[-1]) != repr(told[0].program[-1]):
             return False

@@ -31,7 +31,8 @@ from rwrouter.protocol.framing import frame, frames
 from rwrouter.protocol.handshake import ClientHandshake, Ready, Refused
 from rwrouter.sandbox.options import Account
 
-PATIENCE: Final = 60.0  # seconds without a byte, after which an answer is taken for missing
+PATIENCE: Final = 30.0  # seconds without a byte, after which an answer is taken for missing
+SILENT: Final = b"no answer: TimeoutError"  # what such an answer is told as
 BIGGEST: Final = 0xFFFFFF
 NO_REPLY: Final = frozenset({COM_STMT_CLOSE, COM_STMT_SEND_LONG_DATA, COM_QUIT})
 
