@@ -102,7 +102,6 @@ class Reply:
         "_progress",
         "_server_tracks",
         "_skip",
-        "_untold",
         "changes",
         "error",
         "failure",
@@ -122,8 +121,6 @@ class Reply:
         self._progress = bool(capabilities & MARIADB_CLIENT_PROGRESS)
         self._server_tracks = bool(capabilities & CLIENT_SESSION_TRACK)
         self._client_tracks = client_tracks
-        # An EOF said that something has changed: the next OK says so once more, with an empty block (MySQL 9.7).
-        self._untold = False
         self.state = DONE
         self.status = 0  # of the last OK or EOF; an ERR has none, and leaves it
         self.warnings = 0
@@ -305,7 +302,6 @@ class Reply:
                     # An EOF has no room for what has changed: without the router's trackers it would not speak of it.
                     changed += data[start : pos + 8] + bytes((data[pos + 8] & ~_CHANGED_BIT,))
                     start = pos + 9
-                    self._untold = True
                 pos = after
                 if state == COLUMNS_EOF:
                     if status & SERVER_STATUS_CURSOR_EXISTS:
@@ -324,13 +320,10 @@ class Reply:
                 if ok is None:
                     return self._fail("an OK packet that is cut short")
                 status = self._take(ok)
-                if status & SERVER_SESSION_STATE_CHANGED and (
-                    ok.state or self._untold or not self._client_tracks
-                ):
+                if status & SERVER_SESSION_STATE_CHANGED and (ok.state or not self._client_tracks):
                     told = asked_for(ok.state) if self._client_tracks else b""
                     changed += data[start:pos] + with_state(data, pos, ok, told)
                     start = after
-                self._untold = False
                 pos = after
             else:
                 return self._fail(f"a packet 0x{first:02X} where {STATE_NAMES[state]} was expected")

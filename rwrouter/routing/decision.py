@@ -4,7 +4,16 @@ from enum import Enum
 from typing import Final, NamedTuple
 
 from rwrouter.routing.session import UNREPLICATED_SCHEMAS, Session
-from rwrouter.sql.plans import BEGINS_READ_ONLY, CALLS_FUNCTION, LAST_INSERT_ID, USER_VARIABLE, Plan, Target
+from rwrouter.sql.plans import (
+    BEGINS,
+    BEGINS_READ_ONLY,
+    CALLS_FUNCTION,
+    ENDS,
+    LAST_INSERT_ID,
+    USER_VARIABLE,
+    Plan,
+    Target,
+)
 
 
 class Where(Enum):
@@ -44,6 +53,11 @@ _PRIMARY: Final = Decision(Where.PRIMARY, Reason.PLAN)
 _LAST: Final = Decision(Where.LAST, Reason.PLAN)
 _LOCAL: Final = Decision(Where.LOCAL, Reason.PLAN)
 
+_PRIMARY_KEEPS: Final = LAST_INSERT_ID | BEGINS
+"""What the connection of the statement before is not asked: COMMIT AND CHAIN begins a transaction that may write."""
+
+_NO_CHAIN: Final = b"NO_CHAIN"  # as the tracker tells the default
+
 
 def tie(session: Session) -> Reason:
     """Return what ties *session*, which is not free, to its connection."""
@@ -76,6 +90,11 @@ def decide(plan: Plan, session: Session, consistency: str) -> Decision:
         if consistency == "primary":
             return Decision(Where.PRIMARY, Reason.CONSISTENCY)
         return _READ
-    if target is Target.SAME and not plan.effects & LAST_INSERT_ID:
+    if target is Target.SAME and not plan.effects & _PRIMARY_KEEPS and not _chains(plan, session):
         return _LAST
     return _PRIMARY
+
+
+def _chains(plan: Plan, session: Session) -> bool:
+    """Tell whether a COMMIT or ROLLBACK begins a transaction by `completion_type`."""
+    return bool(plan.effects & ENDS) and session.variables.get(b"completion_type", _NO_CHAIN) != _NO_CHAIN

@@ -253,18 +253,6 @@ def test_an_eof_says_nothing_of_the_routers_trackers(client_tracks: bool, cuts: 
     assert reply.state == response.DONE
 
 
-def test_an_ok_behind_such_an_eof_says_nothing_either() -> None:
-    """MySQL 9.7 says once more that something has changed, with an empty block; any other empty block is its own."""
-    reply = Reply(CLIENT_SESSION_TRACK, client_tracks=True)
-    changed = ok(SERVER_SESSION_STATE_CHANGED)
-    reply.begin(COM_QUERY)
-    reply.receive(packets(*result_set([b"\x017"], 0, SERVER_SESSION_STATE_CHANGED)))
-    reply.begin(COM_QUERY)
-    assert reply.receive(packets(changed)) == packets(ok(0))
-    reply.begin(COM_QUERY)
-    assert reply.receive(packets(changed)) == packets(changed)
-
-
 def test_an_ok_follows_out_parameters_whatever_their_last_eof_says() -> None:
     """MySQL 9.7 sets MORE_RESULTS in the EOF before their row alone, MariaDB 10.11 in both."""
     for last in (SERVER_STATUS_AUTOCOMMIT, SERVER_STATUS_AUTOCOMMIT | MORE | SERVER_PS_OUT_PARAMS):

@@ -12,6 +12,8 @@ WRITE = Plan(Target.PRIMARY, "writes")
 SAME = Plan(Target.SAME, "of the statement before")
 INSERT_ID = Plan(Target.SAME, "insert id", effects=plans.LAST_INSERT_ID)
 LOCAL = Plan(Target.LOCAL, "the router's")
+COMMIT = Plan(Target.SAME, "ends", effects=plans.ENDS)
+CHAIN = Plan(Target.SAME, "ends and begins", effects=plans.ENDS | plans.BEGINS)
 
 
 def session(*, status: int = 2, effects: int = 0) -> Session:
@@ -25,6 +27,8 @@ FREE = session()
 TRANSACTION = session(status=3)
 PINNED = session(effects=plans.TEMPORARY_TABLE)
 NO_AUTOCOMMIT = session(status=0)
+CHAINING = session()
+CHAINING.variables[b"completion_type"] = b"CHAIN"
 
 
 @pytest.mark.parametrize(
@@ -38,6 +42,9 @@ NO_AUTOCOMMIT = session(status=0)
         ("a read with a temporary table", READ, PINNED, "session", Where.HOME, Reason.PINNED),
         ("warnings", SAME, FREE, "session", Where.LAST, Reason.PLAN),
         ("the insert id", INSERT_ID, FREE, "session", Where.PRIMARY, Reason.PLAN),
+        ("a COMMIT of reads", COMMIT, FREE, "session", Where.LAST, Reason.PLAN),
+        ("a COMMIT that begins anew", CHAIN, FREE, "session", Where.PRIMARY, Reason.PLAN),
+        ("a COMMIT by completion_type", COMMIT, CHAINING, "session", Where.PRIMARY, Reason.PLAN),
         ("a kill in a transaction", LOCAL, TRANSACTION, "session", Where.LOCAL, Reason.PLAN),
         ("a read at level primary", READ, FREE, "primary", Where.PRIMARY, Reason.CONSISTENCY),
         (
