@@ -48,7 +48,7 @@ test: $(ENV) driver-packages  ## everything, with real servers and containers; i
 	tools/install-packages test
 	docker/make-rootfs >/dev/null
 	$(MAKE) check VENV=$(VENV)
-	RWROUTER_TEST_ALL=1 docker/with-daemon $(BIN)/python -m pytest tests --ignore=tests/unit \
+	RWROUTER_TEST_ALL=1 docker/with-daemon tools/run-tests $(BIN)/python tests --ignore=tests/unit \
 		--timeout 600 --durations 15 $(PYTEST)
 
 # One driver alone: make drivers PYTEST='-k ruby'. DOCS=1 writes what was seen into docs/drivers.md.
