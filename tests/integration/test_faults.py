@@ -87,11 +87,12 @@ def test_a_hung_replica_costs_a_time_out_once(mysql: Sandbox, router: RouterFact
     assert readers.slowest < 30.0  # much longer only where it waited for ever
 
 
-def test_reads_go_on_without_a_primary(mysql: Sandbox, router: RouterFactory) -> None:
+def test_reads_go_on_without_a_primary(mysql: Sandbox, router: RouterFactory, schema: str) -> None:
     """Writes are told who is missing; they work again when it is back."""
     process = router(mysql)
     with process.connect() as connection, connection.cursor() as cursor:
         cursor.execute("SELECT 1")
+        mysql.wait_in_sync()
         mysql.primary.kill()
         try:
             for _ in range(20):
@@ -99,7 +100,7 @@ def test_reads_go_on_without_a_primary(mysql: Sandbox, router: RouterFactory) ->
                 assert cursor.fetchone() is not None
             connection.ping(reconnect=False)
             with process.connect(init_command="SET autocommit = 1") as newcomer, newcomer.cursor() as other:
-                newcomer.select_db("mysql")
+                newcomer.select_db(schema)
                 newcomer.ping(reconnect=False)
                 other.execute("SELECT @@server_id")
                 assert other.fetchone() is not None
