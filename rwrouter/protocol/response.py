@@ -78,6 +78,7 @@ _WHOLE: Final = 1 << 20
 Without it a server that sends garbage would be waited for, and up to 16 MB kept."""
 
 _LOOK_CLOSER: Final = SERVER_MORE_RESULTS_EXISTS | SERVER_SESSION_STATE_CHANGED | SERVER_STATUS_CURSOR_EXISTS
+_OUT_PARAMS_BIT: Final = SERVER_PS_OUT_PARAMS >> 8  # in the second byte of a status
 _CHANGED_BIT: Final = SERVER_SESSION_STATE_CHANGED >> 8  # in the second byte of the status
 _unpack: Final = Struct("<IB").unpack_from  # length and sequence id in one int, first byte of the payload
 
@@ -355,6 +356,8 @@ class Reply:
                     header, _first = _unpack(data, pos)
                     pos += (header & _BIGGEST) + 4
                 if not self._deprecate_eof:
+                    if data[pos + 8] & _OUT_PARAMS_BIT:
+                        return False  # an OK follows, perhaps later
                     pos += 9
                 while True:
                     header, first = _unpack(data, pos)
@@ -382,7 +385,7 @@ class Reply:
                 status = data[7] | data[8] << 8
             else:
                 return False
-        except struct_error:  # not all of it is here
+        except (struct_error, IndexError):  # not all of it is here
             return False
         if status & _LOOK_CLOSER:
             return False

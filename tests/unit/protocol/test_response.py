@@ -253,6 +253,20 @@ def test_an_eof_says_nothing_of_the_routers_trackers(client_tracks: bool, cuts: 
     assert reply.state == response.DONE
 
 
+def test_an_ok_that_follows_out_parameters_may_come_later() -> None:
+    """A small result set that came whole is no whole reply, if it is one of OUT parameters."""
+    before = eof(SERVER_STATUS_AUTOCOMMIT | MORE | SERVER_PS_OUT_PARAMS)
+    rows = packets(b"\x01", COLUMN, before, b"\x00\x00\x02\x00\x00\x00", eof(SERVER_STATUS_AUTOCOMMIT))
+    for cut in range(len(rows) + 1):
+        reply = Reply(0)
+        reply.begin(COM_STMT_EXECUTE)
+        assert not reply.take_small(rows[:cut])
+        assert reply.receive(rows) == rows
+        assert reply.state == response.FIRST
+        reply.receive(packets(ok()))
+        assert reply.state == response.DONE
+
+
 def test_an_ok_follows_out_parameters_whatever_their_last_eof_says() -> None:
     """MySQL 9.7 sets MORE_RESULTS in the EOF before their row alone, MariaDB 10.11 in both."""
     for last in (SERVER_STATUS_AUTOCOMMIT, SERVER_STATUS_AUTOCOMMIT | MORE | SERVER_PS_OUT_PARAMS):
