@@ -175,9 +175,9 @@ async def _for_write(
     if where is Where.PRIMARY and endpoint is not routes.writable:
         endpoint = None
     is_anywhere = command in _ANYWHERE or holding.is_remembered(plan.effects)
-    if endpoint is None and routes.writable is None and is_anywhere:
-        endpoint, where = client.routes.readers.pick(), Where.LAST
     while True:
+        if endpoint is None and routes.writable is None and is_anywhere:
+            endpoint, where = client.routes.readers.pick(), Where.LAST
         if endpoint is None:
             await gateway.holding.for_primary(client, len(data))
             endpoint = routes.writable
