@@ -141,6 +141,12 @@ class NotSupported(RouterError):
     sqlstate = "0A000"
 
 
+class CountsLost(RouterError):
+    """FOUND_ROWS() or ROW_COUNT() of the statement before can't be told any more: says why."""
+
+    code = 9609
+
+
 class Denied(RouterError):
     """A rule of the router's configuration denies the statement, in its own words."""
 

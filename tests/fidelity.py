@@ -16,6 +16,7 @@ LESSONS: Final = "integration/test_lessons_sessions.py::test_sessions"
 RANDOM: Final = "differential/test_differential.py::test_random_programs"
 ONCE: Final = "differential/test_differential.py::test_what_was_different_once"
 EXECUTING: Final = "unit/proxy/test_executing.py"
+DIAGNOSTICS: Final = "unit/proxy/test_diagnostics.py"
 
 
 class Row(NamedTuple):
@@ -66,7 +67,7 @@ SECTIONS: Final[dict[str, tuple[Row, ...]]] = {
         Row("user variables", "kept on the primary's connection, or brought along", (LESSONS, RANDOM)),
         Row("temporary tables, `LOCK TABLES`, named locks, `HANDLER`, text `PREPARE`", "tie the session, or what uses them, to one connection, until the last is gone", (LESSONS, RANDOM, "integration/test_sessions.py::test_ties_are_seen_and_sessions_ended")),
         Row("`LAST_INSERT_ID()`", "asked of the primary's connection", (LESSONS, RANDOM)),
-        Row("`ROW_COUNT()`, `FOUND_ROWS()`, `SHOW WARNINGS`, `GET DIAGNOSTICS`", "asked of the connection of the statement before", (LESSONS, RANDOM, f"{EXECUTING}::test_a_prepare_leaves_the_statement_before_where_it_was")),
+        Row("`ROW_COUNT()`, `FOUND_ROWS()`, `SHOW WARNINGS`, `GET DIAGNOSTICS`", "asked of the connection that knows; counts are brought to the primary where a write or a transaction asks", (LESSONS, RANDOM, f"{DIAGNOSTICS}::test_rows_found_are_those_of_the_read", f"{DIAGNOSTICS}::test_a_statement_of_the_primary_is_told", f"{EXECUTING}::test_a_prepare_leaves_the_statement_before_where_it_was")),
         Row("a session's own writes", "seen by its reads", ("integration/test_own_writes.py::test_no_read_is_stale", RANDOM)),
         Row("a read that writes after all", "refused by the replica, run on the primary, remembered", (f"{WHERE}::test_a_hidden_write_is_corrected", RANDOM)),
         Row("every error, warning, count, flag and definition", "the server's own, byte for byte", (RANDOM, ONCE)),

@@ -11,7 +11,15 @@ from collections.abc import Coroutine
 from struct import Struct
 from typing import TYPE_CHECKING, Any, Final
 
-from rwrouter.errors import BackendLost, BadRequest, ClientProtocolError, Denied, RouterError, ShuttingDown
+from rwrouter.errors import (
+    BackendLost,
+    BadRequest,
+    ClientProtocolError,
+    CountsLost,
+    Denied,
+    RouterError,
+    ShuttingDown,
+)
 from rwrouter.protocol.charsets import has_unsafe_trail_bytes, is_unsafe_collation
 from rwrouter.protocol.flags import (
     CLIENT_COMPRESS,
@@ -34,7 +42,7 @@ from rwrouter.protocol.handshake import Login
 from rwrouter.protocol.packets import build_error
 from rwrouter.protocol.statements import sql_of_query, translate
 from rwrouter.protocol.upload import Upload
-from rwrouter.proxy import commands, executing, holding, learning, moving, pairing, user_change
+from rwrouter.proxy import commands, diagnostics, executing, holding, learning, moving, pairing, user_change
 from rwrouter.proxy.backend import BackendConnection
 from rwrouter.proxy.carrying import is_kept_elsewhere
 from rwrouter.proxy.dial import Account
@@ -49,6 +57,7 @@ from rwrouter.sql.plans import ASKS_ROUTER, DENIED, ENDS, LAST_INSERT_ID, Plan, 
 
 if TYPE_CHECKING:
     from rwrouter.protocol.auth import Secret
+    from rwrouter.proxy.diagnostics import Left
     from rwrouter.proxy.gateway import Gateway
 
 log = logging.getLogger("rwrouter.client")
@@ -120,9 +129,9 @@ class ClientConnection(asyncio.Protocol):
         self.user_variables: dict[str, BackendConnection] = {}  # where each was set last
         self.insert_id_at: BackendConnection | None = None  # where LAST_INSERT_ID() is not 0
         self.new_secret: Secret | None = None  # a password that the session has set for its own account
-        self.was_reset = False  # by COM_RESET_CONNECTION: a connection that is opened now has to be, too
         self.left_out: dict[Endpoint, int] = {}  # refused the session's variables of this version
         self.last: BackendConnection = backend  # of the statement before, or of the command that failed
+        self.left: Left | None = None  # where its counts and warnings are, if it is not there
         self.current: BackendConnection | None = None  # of the statement that runs
         self.plan: Plan = STATEMENT  # of the statement that runs
         self.command = COM_QUERY
@@ -167,7 +176,7 @@ class ClientConnection(asyncio.Protocol):
             # The common case, in one piece of code: a read of a free session.
             plan = self.plan_of(data[5:])
             session = self.session
-            if not (plan.is_plain_read and session.free and self.spreads):
+            if not (plan.is_quick and session.free and self.spreads):
                 self._query(data, plan)
                 return
             endpoint = self.routes.readers.pick()
@@ -202,7 +211,7 @@ class ClientConnection(asyncio.Protocol):
         elif (
             backend is None
             or backend.version != session.version
-            or plan.target is Target.LOCAL
+            or plan.is_special
             or (backend.endpoint is not self.routes.primary and plan.target is not REPLICA)
         ):
             self.run(data, plan)
@@ -280,7 +289,11 @@ class ClientConnection(asyncio.Protocol):
         decision = decide(plan, self.session, self.consistency)
         where = decision.where
         if where is Where.LAST:
-            backend: BackendConnection | None = self.last
+            why = diagnostics.lost(self, plan.asks)
+            if why:
+                self.fail(CountsLost(why))
+                return
+            backend: BackendConnection | None = diagnostics.place(self, plan.asks) if plan.asks else self.last
         elif where is Where.HOME:
             backend = self.home
             if (
@@ -303,6 +316,7 @@ class ClientConnection(asyncio.Protocol):
             or backend.version != self.session.version
             or not backend.tracks
             or (self.session.keeps and where is Where.PRIMARY and is_kept_elsewhere(self, backend))
+            or (plan.asks and diagnostics.is_elsewhere(self, backend, plan.asks))
             or (
                 command in executing.NEEDS_PREPARED
                 and (self.statement is None or backend.prepared.get(self.statement) is None)
@@ -341,6 +355,8 @@ class ClientConnection(asyncio.Protocol):
         self.plan = plan
         self.command = command
         self._unusual = command != COM_QUERY or self.retries > 0
+        if plan.leaves and (self.left is not None or self.last is not backend):
+            diagnostics.keep(self, backend, data, plan.leaves)
         self.request = data
         self.started = False
         self.current = backend
@@ -485,6 +501,7 @@ class ClientConnection(asyncio.Protocol):
             if pairing.run_again(self, backend, reply.error):
                 return
             self._write(pairing.told_as_by_the_primary(self, backend, data))
+            diagnostics.failed(self, backend)
             self.last = backend
             backend.endpoint.counters.errors += 1
             learning.failed(self, backend, effects)

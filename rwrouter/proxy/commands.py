@@ -11,29 +11,50 @@ from rwrouter.protocol.flags import (
     CLIENT_MULTI_STATEMENTS,
     COM_BINLOG_DUMP,
     COM_BINLOG_DUMP_GTID,
+    COM_CONNECT,
+    COM_CONNECT_OUT,
+    COM_CREATE_DB,
+    COM_DAEMON,
+    COM_DELAYED_INSERT,
+    COM_DROP_DB,
     COM_INIT_DB,
     COM_PING,
     COM_PROCESS_KILL,
     COM_REGISTER_REPLICA,
     COM_RESET_CONNECTION,
     COM_SET_OPTION,
+    COM_SLEEP,
+    COM_TIME,
 )
 from rwrouter.proxy.killing import begin_kill
 from rwrouter.routing.terms import Wish
 from rwrouter.sql import plans
+from rwrouter.sql.diagnostics import ROWS, WARNINGS
 from rwrouter.sql.plans import Plan, Target
 
 if TYPE_CHECKING:
     from rwrouter.proxy.backend import BackendConnection
     from rwrouter.proxy.client import ClientConnection
 
-OTHER: Final = Plan(Target.PRIMARY, "this command runs on the primary")
+OTHER: Final = Plan(Target.PRIMARY, "this command runs on the primary", leaves=ROWS)
+_INTERNAL: Final = Plan(
+    Target.SAME, "every server refuses it: its error joins the warnings before", asks=WARNINGS, leaves=ROWS
+)
 _REPLICATES: Final = Plan(
     Target.PRIMARY, "the binary log is read on one connection", effects=plans.CONNECTION_STATE
 )
 _PLANS: Final = {
-    COM_PING: Plan(Target.SAME, "it leaves the warnings of the statement before"),
-    COM_INIT_DB: Plan(Target.PRIMARY, "the schema is remembered", effects=plans.SCHEMA),
+    **dict.fromkeys((COM_SLEEP, COM_CREATE_DB, COM_DROP_DB, COM_CONNECT), _INTERNAL),
+    **dict.fromkeys((COM_TIME, COM_DELAYED_INSERT, COM_CONNECT_OUT, COM_DAEMON), _INTERNAL),
+    COM_PING: Plan(Target.SAME, "it tells the warnings before", asks=WARNINGS, leaves=ROWS | WARNINGS),
+    COM_SET_OPTION: Plan(Target.SAME, "it tells the warnings before", asks=WARNINGS, leaves=ROWS | WARNINGS),
+    COM_INIT_DB: Plan(
+        Target.SAME,
+        "it tells the warnings before",
+        effects=plans.SCHEMA,
+        asks=WARNINGS,
+        leaves=ROWS | WARNINGS,
+    ),
     COM_REGISTER_REPLICA: _REPLICATES,
     COM_BINLOG_DUMP: _REPLICATES,
     COM_BINLOG_DUMP_GTID: _REPLICATES,
@@ -59,7 +80,6 @@ def _knows_process_kill(client: "ClientConnection") -> bool:
 def after(client: "ClientConnection", backend: "BackendConnection") -> None:
     """A command has ended well: learn what only its name tells."""
     if client.command == COM_RESET_CONNECTION:
-        client.was_reset = True
         client.session.reset()
         client.session.version += 1
         client.wish = Wish()

@@ -22,6 +22,7 @@ from rwrouter.protocol.statements import statement_id, translate, translate_bulk
 from rwrouter.proxy import asking
 from rwrouter.routing.decision import Where
 from rwrouter.routing.prepared import FIRST, IN_A_SESSION, PlannedStatement, context_of
+from rwrouter.sql.diagnostics import COUNT, ROWS, WARNINGS
 from rwrouter.sql.plans import ASKS_ROUTER, DENIED, Plan, Target
 
 if TYPE_CHECKING:
@@ -46,9 +47,13 @@ COMMANDS: Final = frozenset(
 NEEDS_PREPARED: Final = COMMANDS - {COM_STMT_PREPARE, COM_STMT_CLOSE}
 """Those that a server understands only where the statement is prepared."""
 
-PREPARING: Final = Plan(Target.PRIMARY, "a statement is prepared first where it could write")
+PREPARING: Final = Plan(
+    Target.PRIMARY, "a statement is prepared first where it could write", leaves=ROWS | COUNT | WARNINGS
+)
 TIED: Final = Plan(Target.SAME, "the statement has a cursor or data on one connection")
-STRAY: Final = Plan(Target.PRIMARY, "the statement is not known")
+STRAY: Final = Plan(
+    Target.SAME, "not known: its error is told with the warnings before", asks=WARNINGS, leaves=ROWS
+)
 BULK: Final = "a statement is executed for many rows at once"
 CLOSING: Final = Plan(Target.LOCAL, "closed wherever it is prepared")
 

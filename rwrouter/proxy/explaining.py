@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from rwrouter.model import Role, State
-from rwrouter.proxy import fallback, waiting
+from rwrouter.proxy import diagnostics, fallback, waiting
 from rwrouter.proxy.encoding import encoding_of
 from rwrouter.routing.decision import Where, decide
 from rwrouter.routing.strategies.client_hash import score
@@ -36,15 +36,16 @@ def explain(client: "ClientConnection", sql: bytes) -> Iterator[tuple[str, str]]
     elif decision.where is Where.READ:
         yield from _read(client, plan, decision.server)
     else:
-        yield "server", _one(client, decision.where)
+        yield "server", _one(client, decision.where, plan)
 
 
-def _one(client: "ClientConnection", where: Where) -> str:
+def _one(client: "ClientConnection", where: Where, plan: Plan) -> str:
     """Return who answers where there is no choice."""
     if where is Where.PRIMARY:
         primary = client.gateway.routes.primary
         return primary.server.name if primary is not None else f"none: {client.gateway.routes.why_nobody()}"
-    backend = client.home if where is Where.HOME and client.home is not None else client.last
+    last = diagnostics.place(client, plan.asks) if plan.asks else client.last
+    backend = client.home if where is Where.HOME and client.home is not None else last
     return backend.endpoint.server.name
 
 

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Final
 from rwrouter.protocol.auth import Secret
 from rwrouter.protocol.flags import CLIENT_DEPRECATE_EOF, COM_QUERY
 from rwrouter.protocol.resultset import first_number
-from rwrouter.proxy import holding
+from rwrouter.proxy import diagnostics, holding
 from rwrouter.sql import plans
+from rwrouter.sql.diagnostics import WARNINGS
 from rwrouter.sql.passwords import new_password
 from rwrouter.sql.plans import Plan, Target
 
@@ -43,6 +44,8 @@ def learn(client: "ClientConnection", backend: "BackendConnection", effects: int
             client.new_secret = Secret.of(password)
     if effects & (plans.KEEPS | plans.ROLE):
         _keep(client, backend, effects)
+    if client.plan.leaves & WARNINGS and reply.warnings:
+        diagnostics.warned(client, backend)
     if session.writes != writes:
         backend.reached = session.writes
     if session.version != version:

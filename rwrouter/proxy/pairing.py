@@ -8,7 +8,7 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING
 
-from rwrouter.errors import BackendLost, Denied, NoServer, RouterError
+from rwrouter.errors import BackendLost, CountsLost, Denied, NoServer, RouterError
 from rwrouter.model import Flavor, Role, State
 from rwrouter.protocol.flags import (
     CLIENT_MULTI_STATEMENTS,
@@ -22,7 +22,7 @@ from rwrouter.protocol.flags import (
 from rwrouter.protocol.framing import frame
 from rwrouter.protocol.packets import build_error
 from rwrouter.protocol.resultset import build_ok, build_text_result, first_value
-from rwrouter.proxy import asking, commands, executing, fallback, holding, waiting
+from rwrouter.proxy import asking, commands, diagnostics, executing, fallback, holding, waiting
 from rwrouter.proxy.backend import BackendConnection
 from rwrouter.proxy.carrying import StateLost, is_kept_elsewhere, keep_on, reset
 from rwrouter.proxy.dial import Refusal
@@ -185,6 +185,8 @@ async def _for_write(
                 continue
         try:
             backend = await _ready(client, endpoint, plan, where, command)
+        except CountsLost:
+            raise  # no trouble of the server
         except Refusal as refusal:
             if refusal.number not in ENDING_ERRORS:
                 raise
@@ -258,7 +260,6 @@ async def _connect(
             backend.close()
             raise BackendLost("the client has gone")
         backend.borrower = client
-        backend.stale = client.was_reset
         client.backends[endpoint] = backend
         # A reset goes back to the server's collation on MySQL, not to the login's.
         backend.stale = client.was_reset
@@ -314,6 +315,8 @@ async def _ready(
         await waiting.wait(client, backend, plan, goal)
     if command in executing.NEEDS_PREPARED:
         await executing.ensure(client, backend)
+    if plan.asks and where is not Where.READ and diagnostics.is_elsewhere(client, backend, plan.asks):
+        await diagnostics.bring(client, backend, plan.asks)
     if backend.closed:  # after its last answer had come, and before this went on: nobody would answer there
         raise BackendLost(f"{endpoint.server.name}: its connection was lost")
     return backend
@@ -438,6 +441,8 @@ def run_again(client: "ClientConnection", backend: BackendConnection, error: byt
     is_read = plan.target is Target.REPLICA
     if holding.refused_unrun(code, error) and not (is_read and endpoint.server.role is Role.REPLICA):
         return _wait_for_primary(client, backend, error)
+    if client.command == COM_INIT_DB and code in BEHIND_ERRORS and client.session.free:
+        return _ask_primary(client, endpoint)
     if not is_read or not client.session.free:
         return False
     if code in ENDING_ERRORS and client.retries < gateway.settings.limits.read_retries:
@@ -461,10 +466,15 @@ def run_again(client: "ClientConnection", backend: BackendConnection, error: byt
         executing.learn_write(client, client.plan)
         _retry(client, endpoint, Where.PRIMARY)
         return True
-    if code in BEHIND_ERRORS:
-        _retry(client, endpoint, Where.PRIMARY)
-        return True
-    return False
+    return code in BEHIND_ERRORS and _ask_primary(client, endpoint)
+
+
+def _ask_primary(client: "ClientConnection", endpoint: Endpoint) -> bool:
+    """Run what *endpoint* has refused on the primary; False where it is that."""
+    if endpoint is client.gateway.routes.primary:
+        return False
+    _retry(client, endpoint, Where.PRIMARY)
+    return True
 
 
 def told_as_by_the_primary(client: "ClientConnection", backend: BackendConnection, data: bytes) -> bytes:

@@ -179,4 +179,6 @@ def _changed(
         hint=hint or plan.hint,
         names=plan.names,
         rule=plan.rule or rule.name,
+        asks=plan.asks,
+        leaves=plan.leaves,
     )

@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import Final
 
 from rwrouter.model import Flavor
-from rwrouter.sql import hints, plans
+from rwrouter.sql import diagnostics, hints, plans
 from rwrouter.sql.asking import ASKS
 from rwrouter.sql.digest import Digester, shorten
 from rwrouter.sql.features import Routines
@@ -278,7 +278,16 @@ class Classifier:
             verdict = replace(verdict, target=Target.PRIMARY, reason="a hint asks for the primary")
         effects = verdict.effects | (lock_call(code) if verdict.effects & _LOCKS else 0)
         names = names_of(code, effects)
-        return Plan(verdict.target, verdict.reason, digest=shown, effects=effects, hint=hint, names=names)
+        return Plan(
+            verdict.target,
+            verdict.reason,
+            digest=shown,
+            effects=effects,
+            hint=hint,
+            names=names,
+            asks=diagnostics.asked(code),
+            leaves=diagnostics.left(code, self._dialect),
+        )
 
     def _careful_effects(self, sql: bytes) -> int:
         """Return the effects of a text whose literals can't be told: a pin where more may hide."""

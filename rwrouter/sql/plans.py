@@ -133,7 +133,20 @@ class Hint:
 class Plan:
     """Where a statement may go, what it leaves behind, and why. Shared by sessions: never changed."""
 
-    __slots__ = ("digest", "effects", "hint", "is_plain_read", "names", "reason", "rule", "target")
+    __slots__ = (
+        "asks",
+        "digest",
+        "effects",
+        "hint",
+        "is_plain_read",
+        "is_quick",
+        "is_special",
+        "leaves",
+        "names",
+        "reason",
+        "rule",
+        "target",
+    )
 
     def __init__(
         self,
@@ -145,7 +158,11 @@ class Plan:
         hint: Hint | None = None,
         names: tuple[str, ...] = (),
         rule: str = "",
+        asks: int = 0,
+        leaves: int = 0,
     ) -> None:
+        self.asks = asks  # of the statement before, and
+        self.leaves = leaves  # what it leaves of that: see `sql/diagnostics.py`
         self.rule = rule  # the name of the rule that has changed it, "" where none has
         self.target = target
         self.reason = reason
@@ -157,3 +174,7 @@ class Plan:
         self.is_plain_read = (
             target is Target.REPLICA and hint is None and not effects & (CALLS_FUNCTION | BEGINS_READ_ONLY)
         )
+        self.is_quick = self.is_plain_read and not leaves  # and what it changes needs no look either
+        self.is_special = target is Target.LOCAL or bool(
+            asks
+        )  # it can't just be sent to where the session is tied to

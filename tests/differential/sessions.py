@@ -102,8 +102,8 @@ class Bench:
                     cursor.execute(f"DROP DATABASE IF EXISTS {name}")
 
     @contextlib.contextmanager
-    def pair(self, greeted: Greeted) -> Iterator["Pair"]:
-        """Open two sessions in schemas that are as new."""
+    def pair(self, greeted: Greeted, *, exact: bool = True) -> Iterator["Pair"]:
+        """Open two sessions in schemas that are as new. *exact*: also where a difference is known, and harmless."""
         if not self._usable:
             self._clear()
         with contextlib.ExitStack() as stack:
@@ -118,7 +118,7 @@ class Bench:
                 )
                 stack.callback(client.close)
                 sides.append(Side(client, schema))
-            pair = Pair(self, greeted, *sides)
+            pair = Pair(self, greeted, *sides, exact=exact)
             for sql in ("USE {s}", *REFILL) if self._usable else ALL:
                 pair.set_up(sql)
             self._usable = False  # until the end, which an exception may spare us
@@ -129,7 +129,10 @@ class Bench:
 class Pair:
     """The two sessions, and the program that they have run."""
 
-    def __init__(self, bench: Bench, greeted: Greeted, direct: Side, routed: Side) -> None:
+    def __init__(
+        self, bench: Bench, greeted: Greeted, direct: Side, routed: Side, *, exact: bool = True
+    ) -> None:
+        self._exact = exact
         self._bench = bench
         self._greeted = greeted
         self._direct = direct
@@ -156,11 +159,24 @@ class Pair:
             # The server itself gives half an answer (seen of MySQL 9.7: after a cursor's columns): nothing to compare.
             self.over = True
             return
-        routed = [_alike(packet) for packet in run(step, self._routed)]
-        told = difference([_alike(packet) for packet in direct], routed)
+        routed = [self._alike(packet) for packet in run(step, self._routed)]
+        told = difference([self._alike(packet) for packet in direct], routed)
         if told:
             raise Difference(told, self._greeted, self.program)
         self.over = bool(direct) and direct[-1].kind == "lost"
+
+    def _alike(self, packet: Packet) -> Packet:
+        """Return *packet* without what must, or may, differ."""
+        packet = _alike(packet)
+        capabilities = self._greeted.capabilities
+        if (
+            not self._exact
+            and packet.kind == "ok"
+            and capabilities & flags.CLIENT_SESSION_TRACK
+            and not capabilities & flags.CLIENT_DEPRECATE_EOF
+        ):
+            return replace(packet, payload=_without_nothing(packet.payload))
+        return packet
 
     def play(self, program: Sequence[Step]) -> None:
         """Run all of *program*."""
@@ -198,6 +214,23 @@ def _in_order(payload: bytes) -> bytes:
         pos += size
         blocks.append(payload[first:pos])
     return payload[:start] + b"".join(sorted(blocks))
+
+
+def _without_nothing(payload: bytes) -> bytes:
+    """Return an OK packet without a session state that is empty.
+
+    A known difference (README, Limits) of clients with session tracking and EOF packets, which hardly any program is:
+    where an EOF had no room for what only the router asks servers to tell, MySQL's next OK has an empty block.
+    """
+    at = status_at(payload)
+    if not status_of(payload) & flags.SERVER_SESSION_STATE_CHANGED or len(payload) <= at + 4:
+        return payload
+    size, pos = lenenc(payload, at + 4)
+    if payload[pos + size :] not in {b"", b"\0"}:
+        return payload
+    status = status_of(payload) & ~flags.SERVER_SESSION_STATE_CHANGED
+    kept = payload[:at] + status.to_bytes(2, "little") + payload[at + 2 : at + 4]
+    return kept + payload[at + 4 : pos + size] if size else kept
 
 
 def flavor_flags(flavor: Flavor) -> tuple[int, ...]:

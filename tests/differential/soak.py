@@ -51,7 +51,7 @@ def run_seed(on: Bench, seed: int) -> str:
 
 
 def _difference(on: Bench, greeted: Greeted, program: list[Step]) -> Difference | None:
-    with on.pair(greeted) as sessions:
+    with on.pair(greeted, exact=False) as sessions:
         try:
             sessions.play(program)
         except Difference as found:

@@ -1,0 +1,146 @@
+"""Where FOUND_ROWS(), ROW_COUNT() and the warnings of a session are: on which of its connections.
+
+As a rule where the statement before ran, which `client.last` tells, and nothing is noted. A statement that failed, or
+that leaves them as they were (`sql/diagnostics.py`), is noted here when it is sent. The note names it by its bytes, and
+holds only while they are those of the statement before: so nothing need be forgotten on the common path. Where a
+statement asks for what another connection has, `bring` makes it so there.
+"""
+
+from typing import TYPE_CHECKING
+
+from rwrouter.errors import CountsLost
+from rwrouter.model import Flavor
+from rwrouter.protocol.flags import COM_STMT_PREPARE
+from rwrouter.protocol.resultset import read_text_result
+from rwrouter.sql.diagnostics import COUNT, ROWS, WARNINGS
+
+if TYPE_CHECKING:
+    from rwrouter.proxy.backend import BackendConnection
+    from rwrouter.proxy.client import ClientConnection
+
+ASKING = b"SELECT FOUND_ROWS(), ROW_COUNT()"
+
+_NO_COUNT = b"-1"  # ROW_COUNT() behind a SELECT, or a statement that failed
+
+
+class Left:
+    """Where each is after the statement *request*. *failed*: it ended with an error."""
+
+    __slots__ = ("count", "failed", "request", "rows", "warnings")
+
+    def __init__(
+        self,
+        request: bytes,
+        rows: "BackendConnection",
+        count: "BackendConnection",
+        warnings: "BackendConnection",
+        *,
+        failed: bool = False,
+    ) -> None:
+        self.request = request
+        self.rows = rows
+        self.count = count
+        self.warnings = warnings
+        self.failed = failed
+
+
+def holders(client: "ClientConnection") -> Left:
+    """Return where each is now, between two statements."""
+    left = client.left
+    if left is not None and left.request is client.request:
+        return left
+    return Left(client.request, client.last, client.last, client.last)
+
+
+def keep(client: "ClientConnection", backend: "BackendConnection", data: bytes, leaves: int) -> None:
+    """The command *data*, which *leaves* some of them, is about to be sent to *backend*."""
+    if data[4] == COM_STMT_PREPARE and backend.endpoint.server.flavor is Flavor.MYSQL:
+        leaves &= ~WARNINGS
+    before = holders(client)
+    rows = before.rows if leaves & ROWS else backend
+    count = before.count if leaves & COUNT else backend
+    warnings = before.warnings if leaves & WARNINGS else backend
+    if rows is count is warnings is backend:
+        client.left = None
+    else:
+        client.left = Left(data, rows, count, warnings, failed=before.failed and bool(leaves & COUNT))
+
+
+def warned(client: "ClientConnection", backend: "BackendConnection") -> None:
+    """The statement that would leave the warnings has some of its own."""
+    left = client.left
+    if left is not None and left.request is client.request:
+        left.warnings = backend
+
+
+def failed(client: "ClientConnection", backend: "BackendConnection") -> None:
+    """The statement has ended with an error on *backend*: it leaves the rows that were found before."""
+    client.left = Left(client.request, holders(client).rows, backend, backend, failed=True)
+
+
+def place(client: "ClientConnection", asks: int) -> "BackendConnection":
+    """Return the connection that knows what a statement *asks*, if any can answer it."""
+    held = holders(client)
+    if asks & WARNINGS:
+        return held.warnings
+    return held.rows if asks & ROWS and (held.failed or not asks & COUNT) else held.count
+
+
+def is_elsewhere(client: "ClientConnection", backend: "BackendConnection", asks: int) -> bool:
+    """Tell whether *backend* has to be brought what a statement *asks* before it answers.
+
+    Warnings can't be brought; nor can rows to where the count is that is asked for, too.
+    """
+    if asks & WARNINGS:
+        return False
+    held = holders(client)
+    if asks & COUNT and held.count is not backend:
+        return True
+    is_free = held.failed or not asks & COUNT
+    return bool(asks & ROWS) and held.rows is not backend and is_free
+
+
+def lost(client: "ClientConnection", asks: int) -> str:
+    """Return why nobody can tell what a statement *asks*; "" where somebody can."""
+    if not asks & (ROWS | COUNT):
+        return ""
+    held = holders(client)
+    holder = held.rows if asks & ROWS else held.count
+    if not holder.closed:
+        return ""
+    return (
+        f"the counts of the statement before were lost with the connection to {holder.endpoint.server.name}"
+    )
+
+
+async def bring(client: "ClientConnection", backend: "BackendConnection", asks: int) -> None:
+    """Make FOUND_ROWS() and ROW_COUNT() on *backend* what they are for the session. Raises CountsLost, BackendLost.
+
+    ROW_COUNT() can be made what it is behind a SELECT or an error, which is nearly every case: a write whose count is
+    asked for ran on the primary, and so does what asks.
+    """
+    why = lost(client, asks)
+    if why:
+        raise CountsLost(why)
+    held = holders(client)
+    _, rows = read_text_result(await held.rows.query(ASKING), client.login.capabilities)
+    found, count = (rows[0][0], rows[0][1]) if rows else (None, None)
+    if found is None or (asks & COUNT and held.count is held.rows and count != _NO_COUNT):
+        raise CountsLost(f"{held.rows.endpoint.server.name} does not tell the counts of the statement before")
+    await backend.query(_with_rows(int(found), backend.endpoint.server.flavor))
+    if backend.reply.error is not None:
+        raise CountsLost(f"{backend.endpoint.server.name} does not take the counts of the statement before")
+    client.left = Left(client.request, backend, backend, held.warnings, failed=True)
+
+
+def _with_rows(found: int, flavor: Flavor) -> bytes:
+    """Return a SELECT behind which FOUND_ROWS() is *found*, and which sends no row."""
+    if found == 0:
+        return b"SELECT 1 LIMIT 0"
+    if flavor is Flavor.MARIADB:
+        return b"SELECT SQL_CALC_FOUND_ROWS 1 FROM seq_1_to_%d LIMIT 0" % found
+    numbers = b"CONCAT('[', REPEAT('1,', %d), '1]')" % (found - 1)
+    return (
+        b"SELECT SQL_CALC_FOUND_ROWS 1 FROM JSON_TABLE(%s, '$[*]' COLUMNS (n INT PATH '$')) AS t LIMIT 0"
+        % numbers
+    )
