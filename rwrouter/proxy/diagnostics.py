@@ -127,18 +127,19 @@ async def bring(client: "ClientConnection", backend: "BackendConnection", asks: 
     found, count = (rows[0][0], rows[0][1]) if rows else (None, None)
     if found is None or (asks & COUNT and held.count is held.rows and count != _NO_COUNT):
         raise CountsLost(f"{held.rows.endpoint.server.name} does not tell the counts of the statement before")
-    await backend.query(_with_rows(int(found), backend.endpoint.server.flavor))
+    await backend.query(_with_rows(int(found)))
     if backend.reply.error is not None:
         raise CountsLost(f"{backend.endpoint.server.name} does not take the counts of the statement before")
     client.left = Left(client.request, backend, backend, held.warnings, failed=True)
 
 
-def _with_rows(found: int, flavor: Flavor) -> bytes:
-    """Return a SELECT behind which FOUND_ROWS() is *found*, and which sends no row."""
+def _with_rows(found: int) -> bytes:
+    """Return a SELECT behind which FOUND_ROWS() is *found*, which sends no row and needs no schema.
+
+    MariaDB has JSON_TABLE since 10.6.
+    """
     if found == 0:
         return b"SELECT 1 LIMIT 0"
-    if flavor is Flavor.MARIADB:
-        return b"SELECT SQL_CALC_FOUND_ROWS 1 FROM seq_1_to_%d LIMIT 0" % found
     numbers = b"CONCAT('[', REPEAT('1,', %d), '1]')" % (found - 1)
     return (
         b"SELECT SQL_CALC_FOUND_ROWS 1 FROM JSON_TABLE(%s, '$[*]' COLUMNS (n INT PATH '$')) AS t LIMIT 0"

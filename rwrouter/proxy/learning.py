@@ -49,21 +49,30 @@ def learn(client: "ClientConnection", backend: "BackendConnection", effects: int
     if session.writes != writes:
         backend.reached = session.writes
     if session.version != version:
-        backend.version = session.version
-        backend.variables = session.variables.copy()
-        backend.schema = session.schema
-        backend.role = session.role
-        if client.gateway.rules.follows_schema:
-            client.follow_terms()
+        _follow(client, backend)
     client.home = None if session.free else backend
     if client.home is not None and backend.endpoint is not client.routes.writable:
         holding.follow_primary(client)
 
 
+def _follow(client: "ClientConnection", backend: "BackendConnection") -> None:
+    """The session's state has changed on *backend*, which therefore has it."""
+    session = client.session
+    backend.version = session.version
+    backend.variables = session.variables.copy()
+    backend.schema = session.schema
+    backend.role = session.role
+    if client.gateway.rules.follows_schema:
+        client.follow_terms()
+
+
 def failed(client: "ClientConnection", backend: "BackendConnection", effects: int) -> None:
     """A statement with *effects* has ended with an error on *backend*."""
     session = client.session
+    version = session.version
     session.on_error(effects, backend.reply.changes, client.plan.names)
+    if session.version != version:  # by what several statements have done before the error
+        _follow(client, backend)
     if session.position_unknown and not client.routes.has_gtids:
         session.position_unknown = False
         session.wrote_without_gtid(client.gateway.loop.time())

@@ -166,7 +166,8 @@ class Session:
         self.status = status
         is_changed = False
         for state in states:
-            is_changed |= self._take(state)
+            # That the variables of a SET STATEMENT are put back is told with the next statement there, if at all.
+            is_changed |= self._take(state, only_writes=bool(effects & plans.OWN_VARIABLES))
         if is_changed and (
             effects & plans.RUNS_UNSEEN or (effects & plans.MAY_WRITE and not effects & _TOLD)
         ):
@@ -197,10 +198,12 @@ class Session:
         """The server ended a statement with ERR, which carries no flags: keep what is, and learn at the next OK.
 
         What the statement would have set may have been set in part, so what pins is kept pinned; and it may have
-        written in part, without a word of its position. *states*: of the results before the error.
+        written in part, without a word of its position. *states*: of the results before the error. Those of a
+        routine speak of the schema and the modes that it runs in, and an error puts them back without a word.
         """
+        is_routine = effects & plans.RUNS_UNSEEN and not effects & plans.SEVERAL_STATEMENTS
         for state in states:
-            self._take(state)
+            self._take(state, only_writes=bool(is_routine))
         if effects & (plans.WRITES | plans.MAY_WRITE):
             self.wrote_somewhere()
         if effects & plans.RUNS_UNSEEN:
@@ -235,10 +238,12 @@ class Session:
             if effects & lift and not (effects & ended and effects & plans.SEVERAL_STATEMENTS):
                 self.pins &= ~ended
 
-    def _take(self, state: bytes) -> bool:
+    def _take(self, state: bytes, *, only_writes: bool = False) -> bool:
         """Take one block; return whether it says that the session carries something that is not told."""
         is_changed = False
         for kind, name, value in changes(state):
+            if only_writes and kind != SESSION_TRACK_GTIDS and name != b"last_gtid":
+                continue
             if kind == SESSION_TRACK_SYSTEM_VARIABLES:
                 self._set(name, value)
             elif kind == SESSION_TRACK_SCHEMA:

@@ -70,6 +70,7 @@ RUNS_UNSEEN: Final = (
 )  # CALL, EXECUTE, a compound statement: what it does to the session is not in its text
 USES_TABLES: Final = 1 << 44  # set by the session's owner where it matters: ends what SET TRANSACTION began
 DENIED: Final = 1 << 47  # a rule denies it: the client gets its message
+OWN_VARIABLES: Final = 1 << 48  # MariaDB's SET STATEMENT: what it sets holds for itself alone
 ASKS_ROUTER: Final = 1 << 46  # RWROUTER ...: answered by the router, whatever it says
 
 EFFECT_NAMES: Final = {

@@ -5,7 +5,7 @@ and lets one function per kind of statement decide. A kind that is on no list go
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Final
 
@@ -273,12 +273,11 @@ def _set_statement(statement: _Statement) -> Verdict:
         if token.kind == WORD and token.lower == "for" and depth == 0:
             inner = statement.inner(index + 1)
             head = walk(statement.tokens[2:index], statement.flavor, statement.routines)
+            effects = inner.effects | plans.OWN_VARIABLES
             if inner.target is Target.REPLICA and not (head.primary or head.same or head.unsure):
-                return inner
+                return replace(inner, effects=effects)
             target = Target.PRIMARY if inner.target is not Target.SAME else Target.SAME
-            return Verdict(
-                target, inner.reason, inner.effects | ((head.effects | head.may_replace) & _LASTING)
-            )
+            return Verdict(target, inner.reason, effects | ((head.effects | head.may_replace) & _LASTING))
     return Verdict(Target.PRIMARY, "SET STATEMENT without FOR")
 
 

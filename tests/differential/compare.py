@@ -43,4 +43,6 @@ def shown(packet: Packet | None) -> str:
 
 
 def _flags(status: int) -> str:
-    return "|".join(name for value, name in _STATUS.items() if status & value) or "0"
+    names = [name for value, name in _STATUS.items() if status & value]
+    left = status & ~sum(_STATUS)
+    return "|".join([*names, *([hex(left)] if left else [])]) or "0"

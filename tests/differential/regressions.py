@@ -226,6 +226,35 @@ REGRESSIONS: Final = (
         ),
     ),
     Regression(
+        "schema_after_a_procedure_that_failed",
+        "its result told the schema that it runs in; that an error leaves it is not told: rows of another table",
+        (
+            Query("USE {o}"),
+            Query("CALL {s}.two(2147483647, @o)"),
+            Query("SELECT DATABASE()"),
+            Query("SELECT a FROM t"),
+            Query("CALL {s}.two(1, @o)"),
+            Query("SELECT DATABASE()"),
+            Query("SELECT a FROM t"),
+        ),
+        Greeted(ALWAYS | flags.CLIENT_DEPRECATE_EOF | flags.CLIENT_MULTI_STATEMENTS),
+    ),
+    Regression(
+        "variables_of_one_statement",
+        "MariaDB tells the variables of a SET STATEMENT, and not that they are put back: they were set everywhere",
+        (
+            Query("SET STATEMENT sql_mode = 'ANSI_QUOTES' FOR SELECT \"id\" FROM t ORDER BY id"),
+            Query("SELECT LAST_INSERT_ID(300)"),
+            Query('SELECT @@sql_mode, "x"'),
+            Query(
+                "SET STATEMENT sql_mode = 'ANSI_QUOTES', time_zone = '+03:00' FOR INSERT INTO t (a) VALUES (1)"
+            ),
+            Query('SELECT @@sql_mode, @@time_zone, "x" FROM t'),
+        ),
+        TRACKING,
+        (Flavor.MARIADB,),
+    ),
+    Regression(
         "found_rows_behind_a_write",
         "a write leaves FOUND_ROWS() as it was; it was asked of the write's connection",
         (

@@ -222,3 +222,24 @@ def test_set_transaction_waits_for_a_statement_with_tables() -> None:
     session.on_reply(plans.USES_TABLES, AUTOCOMMIT, ())
     assert session.free
     assert session.settled == session.status
+
+
+def test_a_routine_that_failed_tells_nothing_of_schema_and_modes() -> None:
+    """Its results speak of those that it runs in; what it has written counts."""
+    schema = b"\x01\x06\x05other"
+    session = Session(b"shop")
+    version = session.version
+    session.on_error(plans.RUNS_UNSEEN | plans.MAY_WRITE, [schema])
+    assert session.schema == b"shop"
+    assert session.version == version
+    session.on_error(plans.SEVERAL_STATEMENTS, [schema])
+    assert session.schema == b"other"
+
+
+def test_variables_of_one_statement_are_not_the_sessions() -> None:
+    """MariaDB's SET STATEMENT … FOR: they are told, and that they are put back is not."""
+    session = Session()
+    version = session.version
+    session.on_reply(plans.OWN_VARIABLES, AUTOCOMMIT, [variable(b"sql_mode", b"ANSI_QUOTES")])
+    assert not session.variables
+    assert session.version == version
