@@ -1,65 +1,50 @@
 """rwrouter drain, enable, disable, weight: what a person decides about a server of a running router."""
 
-import os
 from typing import Any, Final
 from urllib.parse import quote
 
 import click
 
-from rwrouter.cli.status import ask
-from rwrouter.config.addresses import parse_admin
-from rwrouter.config.load import ADMIN_TOKEN
+from rwrouter.cli.router import RunningRouter, admin_option
 
 HELD: Final = "It holds until it is changed again, or the router starts anew."
 
-_admin = click.option(
-    "--admin",
-    metavar="HOST:PORT",
-    default="127.0.0.1:6451",
-    show_default=True,
-    help="HTTP side of the router.",
-)
 
-
-def _decide(admin: str, server: str, what: str, body: dict[str, Any] | None = None) -> None:
+def _decide(router: RunningRouter, server: str, what: str, body: dict[str, Any] | None = None) -> None:
     """Tell the router, and print what has become of the server."""
-    try:
-        admin = str(parse_admin(admin))
-    except ValueError as exc:
-        raise click.UsageError(f"--admin: {exc}") from None
     path = f"/v1/servers/{quote(server, safe='')}/{what}"
-    found = ask(admin, os.environ.get(ADMIN_TOKEN, ""), path, body or {})
+    found = router.ask(path, body or {})
     click.echo(f"{found['name']}: {found['state']}, weight {found['weight']}")
 
 
 @click.command(epilog=HELD)
-@_admin
+@admin_option
 @click.argument("server")
-def drain(*, admin: str, server: str) -> None:
+def drain(*, router: RunningRouter, server: str) -> None:
     """Give SERVER no new reads; transactions and statements that run there go on to their end."""
-    _decide(admin, server, "drain")
+    _decide(router, server, "drain")
 
 
 @click.command(epilog=HELD)
-@_admin
+@admin_option
 @click.argument("server")
-def enable(*, admin: str, server: str) -> None:
+def enable(*, router: RunningRouter, server: str) -> None:
     """Let SERVER take reads again, after drain or disable."""
-    _decide(admin, server, "enable")
+    _decide(router, server, "enable")
 
 
 @click.command(epilog=HELD)
-@_admin
+@admin_option
 @click.argument("server")
-def disable(*, admin: str, server: str) -> None:
+def disable(*, router: RunningRouter, server: str) -> None:
     """Give SERVER no new reads, and do not take it for the primary."""
-    _decide(admin, server, "disable")
+    _decide(router, server, "disable")
 
 
 @click.command(epilog=HELD)
-@_admin
+@admin_option
 @click.argument("server")
 @click.argument("weight", type=click.IntRange(0, 10_000))
-def weight(*, admin: str, server: str, weight: int) -> None:
+def weight(*, router: RunningRouter, server: str, weight: int) -> None:
     """Set SERVER's share of the reads to WEIGHT, 0 to 10000; 0 takes none."""
-    _decide(admin, server, "weight", {"weight": weight})
+    _decide(router, server, "weight", {"weight": weight})

@@ -1,16 +1,13 @@
 """rwrouter sessions: who is connected to a running router, what ties each session to a server, and an end for one."""
 
 import json
-import os
 from typing import Any, Final
 
 import click
 from rich.console import Console
 from rich.table import Table
 
-from rwrouter.cli.status import ask
-from rwrouter.config.addresses import parse_admin
-from rwrouter.config.load import ADMIN_TOKEN
+from rwrouter.cli.router import RunningRouter, admin_option
 
 _HEADINGS: Final = ("id", "user", "client", "schema", "age", "tied to", "by", "keeps", "statement")
 
@@ -40,32 +37,21 @@ def render(sessions: list[dict[str, Any]]) -> Table:
 
 
 @click.command()
-@click.option(
-    "--admin",
-    metavar="HOST:PORT",
-    default="127.0.0.1:6451",
-    show_default=True,
-    help="HTTP side of the router.",
-)
+@admin_option
 @click.option("--json", "as_json", is_flag=True, help="Print the router's own JSON.")
 @click.option("--tied", is_flag=True, help="Show only those that are tied to one connection.")
 @click.option("--kill", "number", type=int, metavar="ID", help="End the session ID and what it runs.")
-def sessions(*, admin: str, as_json: bool, tied: bool, number: int | None) -> None:
+def sessions(*, router: RunningRouter, as_json: bool, tied: bool, number: int | None) -> None:
     """Show the sessions of a running router: who, where, and what ties each to one server.
 
     Exit status: 0 done, 1 if no router answers or there is no such session, 2 wrong usage. A token is taken from
     RWROUTER_ADMIN_TOKEN.
     """
-    try:
-        admin = str(parse_admin(admin))
-    except ValueError as exc:
-        raise click.UsageError(f"--admin: {exc}") from None
-    token = os.environ.get(ADMIN_TOKEN, "")
     if number is not None:
-        ask(admin, token, f"/v1/sessions/{number}/kill", {})
+        router.ask(f"/v1/sessions/{number}/kill", {})
         click.echo(f"{number}: ended")
         return
-    found = ask(admin, token, "/v1/sessions")
+    found = router.ask("/v1/sessions")
     if tied:
         found["sessions"] = [one for one in found["sessions"] if one["tied_by"]]
     if as_json:

@@ -1,10 +1,7 @@
 """rwrouter status: what a running router says of itself, as a table or as JSON."""
 
 import json
-import os
 import time
-import urllib.error
-import urllib.request
 from typing import Any, Final
 
 import click
@@ -13,57 +10,16 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from rwrouter.config.addresses import parse_admin
-from rwrouter.config.load import ADMIN_TOKEN
+from rwrouter.cli.router import RunningRouter, admin_option
 
-TIMEOUT: Final = 5.0  # seconds: the answer comes from memory
 COLOURS: Final = {"up": "green", "lagging": "yellow", "draining": "yellow", "disabled": "dim", "down": "red"}
 
 
-def ask(admin: str, token: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
-    """Return what the router whose HTTP side is at *admin* answers; with *body*, it is posted. ClickException."""
-    data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(f"http://{admin}{path}", data, {"X-RWRouter": "cli"})
-    if token:
-        request.add_header("Authorization", f"Bearer {token}")
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # never by way of a web proxy
-    try:
-        with opener.open(request, timeout=TIMEOUT) as answer:
-            found = json.loads(answer.read())
-    except urllib.error.HTTPError as exc:
-        with exc:
-            if exc.code == 401:
-                raise click.ClickException(f"{admin} asks for a token: set {ADMIN_TOKEN}") from None
-            if body is not None and (said := _error(exc)):
-                raise click.ClickException(said) from None
-            raise click.ClickException(
-                f"{admin} answers {exc.code} {exc.reason}: is it a rwrouter?"
-            ) from None
-    except (OSError, ValueError) as exc:
-        why = getattr(exc, "reason", exc)
-        if isinstance(exc, ValueError):
-            raise click.ClickException(f"{admin} answers, but not as a rwrouter does") from None
-        raise click.ClickException(
-            f"no router answers at {admin} ({getattr(why, 'strerror', None) or why}): "
-            "is it running? its address is --admin of `rwrouter run`"
-        ) from None
-    if not isinstance(found, dict):
-        raise click.ClickException(f"{admin} answers, but not as a rwrouter does")
-    return found
-
-
-def _error(exc: urllib.error.HTTPError) -> str:
-    try:
-        return str(json.loads(exc.read())["error"])
-    except (ValueError, KeyError, TypeError, OSError):
-        return ""
-
-
-def fetch(admin: str, token: str = "") -> dict[str, Any]:
-    """Return the status of the router whose HTTP side is at *admin*. Raises ClickException."""
-    status = ask(admin, token, "/v1/status")
+def fetch(router: RunningRouter) -> dict[str, Any]:
+    """Return the status of *router*. Raises ClickException."""
+    status = router.ask("/v1/status")
     if "servers" not in status:
-        raise click.ClickException(f"{admin} answers, but not as a rwrouter does")
+        raise router.strange()
     return status
 
 
@@ -126,29 +82,18 @@ def render(status: dict[str, Any]) -> Group:
 
 
 @click.command()
-@click.option(
-    "--admin",
-    metavar="HOST:PORT",
-    default="127.0.0.1:6451",
-    show_default=True,
-    help="HTTP side of the router.",
-)
+@admin_option
 @click.option("--json", "as_json", is_flag=True, help="Print the router's own JSON.")
 @click.option("--watch", is_flag=True, help="Look again every second, until Ctrl-C.")
-def status(*, admin: str, as_json: bool, watch: bool) -> None:
+def status(*, router: RunningRouter, as_json: bool, watch: bool) -> None:
     """Show servers, roles, lag and shares of a running router.
 
     Exit status: 0 if clients can be served, 1 if not or if no router answers, 2 wrong usage. A token is
     taken from RWROUTER_ADMIN_TOKEN.
     """
-    try:
-        admin = str(parse_admin(admin))
-    except ValueError as exc:
-        raise click.UsageError(f"--admin: {exc}") from None
-    token = os.environ.get(ADMIN_TOKEN, "")
-    found = fetch(admin, token)
+    found = fetch(router)
     if watch:
-        _watch(found, admin, token, as_json)
+        _watch(found, router, as_json)
     elif as_json:
         click.echo(json.dumps(found, indent=2))
     else:
@@ -157,18 +102,18 @@ def status(*, admin: str, as_json: bool, watch: bool) -> None:
         raise click.exceptions.Exit(1)
 
 
-def _watch(found: dict[str, Any], admin: str, token: str, as_json: bool) -> None:
+def _watch(found: dict[str, Any], router: RunningRouter, as_json: bool) -> None:
     """Show the status again and again; as JSON, one object a line."""
     try:
         if as_json:
             while True:
                 click.echo(json.dumps(found))
                 time.sleep(1)
-                found = fetch(admin, token)
+                found = fetch(router)
         with Live(render(found), auto_refresh=False) as live:
             while True:
                 time.sleep(1)
-                live.update(render(fetch(admin, token)), refresh=True)
+                live.update(render(fetch(router)), refresh=True)
     except KeyboardInterrupt:
         return
 

@@ -9,9 +9,7 @@ from typing import Any, Final
 
 import click
 
-from rwrouter.cli.status import ask
-from rwrouter.config.addresses import parse_admin
-from rwrouter.config.load import ADMIN_TOKEN
+from rwrouter.cli.router import RunningRouter, admin_option
 from rwrouter.config.units import parse_duration
 
 OPERATOR_PASSWORD: Final = "RWROUTER_OPERATOR_PASSWORD"  # noqa: S105  the name of a variable
@@ -39,13 +37,7 @@ def _seconds(_context: click.Context, _parameter: click.Parameter, value: str) -
 The passwords are read from RWROUTER_OPERATOR_PASSWORD and RWROUTER_REPLICATION_PASSWORD, or asked for; the router's
 token from RWROUTER_ADMIN_TOKEN."""
 )
-@click.option(
-    "--admin",
-    metavar="HOST:PORT",
-    default="127.0.0.1:6451",
-    show_default=True,
-    help="HTTP side of the router.",
-)
+@admin_option
 @click.option("--to", "to", metavar="SERVER", required=True, help="Who is to be the primary.")
 @click.option(
     "--user",
@@ -96,7 +88,7 @@ token from RWROUTER_ADMIN_TOKEN."""
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON, at the end.")
 def switchover(
     *,
-    admin: str,
+    router: RunningRouter,
     to: str,
     user: str,
     replication_user: str,
@@ -112,10 +104,6 @@ def switchover(
     For replication with GTIDs (MySQL, MariaDB) and for Group Replication. The other servers are made to follow the new
     primary, the old one too. A step that fails is undone, with all before it.
     """
-    try:
-        admin = str(parse_admin(admin))
-    except ValueError as exc:
-        raise click.UsageError(f"--admin: {exc}") from None
     body: dict[str, Any] = {
         "to": to,
         "user": user,
@@ -129,13 +117,12 @@ def switchover(
     if replication_user:
         body["replication_user"] = replication_user
         body["replication_password"] = _secret(REPLICATION_PASSWORD, f"Password of {replication_user}")
-    token = os.environ.get(ADMIN_TOKEN, "")
-    report = ask(admin, token, "/v1/switchover", body)
+    report = router.ask("/v1/switchover", body)
     tell = _teller(quiet=as_json or dry_run)
     tell(report)
     while not report["over"]:
         time.sleep(POLL_SECONDS)
-        report = ask(admin, token, "/v1/switchover")
+        report = router.ask("/v1/switchover")
         tell(report)
     if as_json:
         click.echo(json.dumps(report, indent=2))

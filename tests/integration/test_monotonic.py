@@ -1,6 +1,6 @@
 """`reads.monotonic`: what a session has read, it never reads older; by default it does, behind a replica at rest."""
 
-from rwrouter.cli.status import ask
+from rwrouter.cli.router import RunningRouter
 from rwrouter.sandbox import Sandbox
 from rwrouter.sandbox.router import RouterProcess
 from tests.integration.harness import RouterFactory, eventually
@@ -11,7 +11,7 @@ TEXT = '[reads]\nmax_lag = "1h"\nwait = "200ms"\nmonotonic = {}\n'
 
 def decide(process: RouterProcess, server: str, what: str) -> None:
     """Drain or enable *server*."""
-    ask(f"127.0.0.1:{process.admin_port}", "", f"/v1/servers/{server}/{what}", {})
+    RunningRouter(f"127.0.0.1:{process.admin_port}").ask(f"/v1/servers/{server}/{what}", {})
 
 
 def values_of(cluster: Sandbox, process: RouterProcess, schema: str) -> list[int]:

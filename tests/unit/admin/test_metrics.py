@@ -5,7 +5,7 @@ import re
 from rwrouter.admin.metrics import build_metrics, metric_name
 from rwrouter.counters import SERVER_COUNTERS, WORKER_COUNTERS
 from rwrouter.model import Address, Server, Snapshot
-from tests.admin_sources import FixedSource
+from tests.unit.admin.sources import FixedSource
 
 SAMPLE = re.compile(r'([a-z_]+)(?:\{(?:[a-z_]+="(?:[^"\\\n]|\\["\\n])*",?)*\})? (-?[0-9.e+-]+)')
 

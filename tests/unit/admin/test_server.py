@@ -10,7 +10,7 @@ import pytest
 from rwrouter.admin.server import AdminServer
 from rwrouter.errors import ConfigError
 from rwrouter.model import Address, Snapshot
-from tests.admin_sources import SESSION, FixedSource
+from tests.unit.admin.sources import SESSION, FixedSource
 
 
 def _ask(

@@ -6,7 +6,7 @@ import pytest
 
 from rwrouter.admin.status import Worker, build_status, trouble
 from rwrouter.model import Snapshot
-from tests.admin_sources import SERVERS, FixedSource
+from tests.unit.admin.sources import SERVERS, FixedSource
 
 
 def test_the_status_is_json_and_tells_each_server() -> None:

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from rwrouter.admin.server import AdminServer
 from rwrouter.cli.main import main
 from rwrouter.model import State
-from tests.admin_sources import FixedSource
+from tests.unit.admin.sources import FixedSource
 
 
 @pytest.fixture

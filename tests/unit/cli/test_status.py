@@ -1,11 +1,6 @@
 """rwrouter status."""
 
 import json
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -14,30 +9,8 @@ from rich.console import Console
 from rwrouter.admin.status import build_status
 from rwrouter.cli.status import lag_text, render, status
 from rwrouter.model import Snapshot
-from tests.admin_sources import FixedSource
-
-
-@contextmanager
-def _router(body: bytes, code: int = 200) -> Iterator[str]:
-    """Answer every request with *body* until the end of the block; yield the address."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(code)
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *arguments: Any) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield f"127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()
+from tests.unit.admin.sources import FixedSource
+from tests.unit.cli.answering import answering
 
 
 def _body(source: FixedSource) -> bytes:
@@ -89,51 +62,21 @@ def test_lag(seconds: float | None, role: str, text: str) -> None:
 
 def test_json_is_the_routers_own() -> None:
     """What /v1/status says is passed on, and the exit status is 0 while clients can be served."""
-    with _router(_body(FixedSource())) as admin:
+    with answering(_body(FixedSource())) as admin:
         result = CliRunner().invoke(status, ["--admin", admin, "--json"])
     assert (result.exit_code, json.loads(result.output)["generation"]) == (0, 7)
 
 
 def test_not_ready_ends_with_1() -> None:
     """A script sees that no client can be served; a person sees why."""
-    with _router(_body(FixedSource(seen=Snapshot()))) as admin:
+    with answering(_body(FixedSource(seen=Snapshot()))) as admin:
         result = CliRunner().invoke(status, ["--admin", admin])
     assert result.exit_code == 1
     assert "problem: no server has been reached yet" in result.output
 
 
-@pytest.mark.parametrize(
-    ("body", "code", "said"),
-    [
-        (b"", 401, "asks for a token: set RWROUTER_ADMIN_TOKEN"),
-        (b"", 404, "answers 404 Not Found: is it a rwrouter?"),
-        (b"<html>", 200, "answers, but not as a rwrouter does"),
-        (b"{}", 200, "answers, but not as a rwrouter does"),
-    ],
-)
-def test_what_answers_but_is_no_router(body: bytes, code: int, said: str) -> None:
-    """The message says who answered, and what is wrong with it."""
-    with _router(body, code) as admin:
+def test_what_answers_but_tells_no_servers() -> None:
+    """It is no router."""
+    with answering(b"{}") as admin:
         result = CliRunner().invoke(status, ["--admin", admin])
-    assert (result.exit_code, result.output) == (1, f"Error: {admin} {said}\n")
-
-
-def test_no_router_there() -> None:
-    """The message names the address and the option that it comes from."""
-    with _router(b"") as admin:
-        pass
-    result = CliRunner().invoke(status, ["--admin", admin])
-    assert (result.exit_code, result.output) == (
-        1,
-        (
-            f"Error: no router answers at {admin} (Connection refused): is it running? "
-            "its address is --admin of `rwrouter run`\n"
-        ),
-    )
-
-
-def test_wrong_usage() -> None:
-    """An address that is none is wrong usage, before anything is asked."""
-    result = CliRunner().invoke(status, ["--admin", "localhost"])
-    assert result.exit_code == 2
-    assert '--admin: "localhost" has no port: write "localhost:6450"' in result.output
+    assert (result.exit_code, result.output) == (1, f"Error: {admin} answers, but not as a rwrouter does\n")

@@ -7,6 +7,7 @@ from click.testing import CliRunner, Result
 
 from rwrouter.cli import switchover as module
 from rwrouter.cli.main import main
+from rwrouter.cli.router import RunningRouter
 
 STEP = {
     "name": "fence",
@@ -31,14 +32,14 @@ def run(monkeypatch: pytest.MonkeyPatch, *arguments: str, **report: Any) -> tupl
         "warnings": [],
     } | report
 
-    def ask(_admin: str, _token: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+    def ask(_router: RunningRouter, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         assert path == "/v1/switchover"
         if body is not None:
             sent.update(body)
             return whole | {"over": False, "state": "running", "steps": []}
         return whole
 
-    monkeypatch.setattr(module, "ask", ask)
+    monkeypatch.setattr(RunningRouter, "ask", ask)
     monkeypatch.setattr(module, "POLL_SECONDS", 0.0)
     environment = {"RWROUTER_OPERATOR_PASSWORD": "topsecret", "RWROUTER_REPLICATION_PASSWORD": "hidden"}
     result = CliRunner().invoke(
