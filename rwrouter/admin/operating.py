@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final, Protocol
 
-from rwrouter.cluster.switchover import Order
+from rwrouter.cluster.steps import Order
 from rwrouter.model import Server, State
 
 STATES: Final[Mapping[str, State | None]] = {

@@ -8,16 +8,14 @@ no longer named                   a candidate is dropped at once, a server after
 """
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from rwrouter.cluster.addresses import AddressMap
 from rwrouter.cluster.discovery import Seat, followed
 from rwrouter.cluster.finding import Identity, Known, Sighting, identity, look_around
+from rwrouter.cluster.watched import Watched
 from rwrouter.config.addresses import parse_server
 from rwrouter.model import Address
-
-if TYPE_CHECKING:
-    from rwrouter.cluster.monitor import Watched
 
 MAX_FOUND: Final = 100  # servers that were not listed: what servers say must not fill the memory
 LOOK: Final = 1.0  # seconds between two looks around, where no server tells anything new
@@ -30,7 +28,7 @@ class Finder:
 
     def __init__(
         self,
-        make: Callable[[str, Address, Sighting], "Watched"],
+        make: Callable[[str, Address, Sighting], Watched],
         note: Callable[..., None],
     ) -> None:
         """*make* makes a candidate; *note* takes level, name and fields of an event."""
@@ -44,7 +42,7 @@ class Finder:
         self.addresses = AddressMap(())
         self.unlisted: tuple[Address, ...] = ()  # named, and not to be used
 
-    def look(self, watched: dict[str, "Watched"], now: float, *, is_news: bool) -> None:
+    def look(self, watched: dict[str, Watched], now: float, *, is_news: bool) -> None:
         """Add and remove, by what the *watched* tell. *is_news*: one of them told something new of others."""
         if not is_news and now < self._looked_at + LOOK:
             return
@@ -73,7 +71,7 @@ class Finder:
                 if address not in candidates and _is_valid(address):
                     self._add(address, sighting, watched)
 
-    def admit(self, one: "Watched", watched: dict[str, "Watched"]) -> None:
+    def admit(self, one: Watched, watched: dict[str, Watched]) -> None:
         """Take in the candidate *one*, which has answered, if it is who it was said to be."""
         assert one.seen is not None  # noqa: S101  it has answered
         assert one.found is not None  # noqa: S101  else it is no candidate
@@ -97,11 +95,11 @@ class Finder:
                 watched[name] = one
             self._note("info", "server_found", server=one.name, address=str(one.address), how=one.found.how)
 
-    def put_off(self, one: "Watched", now: float) -> None:
+    def put_off(self, one: Watched, now: float) -> None:
         """Decide when the candidate *one*, which is none of us yet, is probed again."""
         one.due_at = now + min(BACKOFF, 2.0 ** min(one.health.failures, 10))
 
-    def alarms(self, watched: dict[str, "Watched"]) -> Iterator[str]:
+    def alarms(self, watched: dict[str, Watched]) -> Iterator[str]:
         """Yield a sentence for each server that is named and can't be used, always the same for the same."""
         for one in watched.values():
             if one.is_admitted or one.found is None or not (one.trouble or one.first_failure):
@@ -115,7 +113,7 @@ class Finder:
             names = ", ".join(map(str, self.unlisted))
             yield f"not among the configured servers: {names}; list them, or set discovery = true"
 
-    def _add(self, address: Address, sighting: Sighting, watched: dict[str, "Watched"]) -> None:
+    def _add(self, address: Address, sighting: Sighting, watched: dict[str, Watched]) -> None:
         if sum(one.found is not None for one in watched.values()) >= MAX_FOUND:
             return
         for name in (str(sighting.said), str(address)):
@@ -123,7 +121,7 @@ class Finder:
                 watched[name] = self._make(name, address, sighting)
                 return
 
-    def _join_twins(self, watched: dict[str, "Watched"]) -> None:
+    def _join_twins(self, watched: dict[str, Watched]) -> None:
         """Find servers that are watched at two addresses: one that was found gives way, one that is listed idles."""
         first: dict[Identity, Watched] = {}
         for one in list(watched.values()):
@@ -142,13 +140,13 @@ class Finder:
         while len(self._aliases) > REMEMBERED:
             del self._aliases[next(iter(self._aliases))]
 
-    def _who_is(self, who: Identity, watched: dict[str, "Watched"]) -> "Watched | None":
+    def _who_is(self, who: Identity, watched: dict[str, Watched]) -> Watched | None:
         for one in watched.values():
             if one.is_admitted and one.seen is not None and identity(one.seen.facts) == who:
                 return one
         return None
 
-    def _remove(self, one: "Watched", watched: dict[str, "Watched"]) -> None:
+    def _remove(self, one: Watched, watched: dict[str, Watched]) -> None:
         who = identity(one.seen.facts) if one.seen is not None else None
         if who is not None:
             self._names[who] = one.name

@@ -5,42 +5,32 @@ every outcome to `answer`. What workers see comes in by `passive_failure`. After
 what holds now, and `take_events` what happened. Times are seconds of one clock that never goes back.
 """
 
-import json
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
-from rwrouter.cluster import group, probes
+from rwrouter.cluster import group, probes, trial
 from rwrouter.cluster.addresses import AddressMap
-from rwrouter.cluster.clock import Clock
-from rwrouter.cluster.discovery import Observation, Seat, followed
+from rwrouter.cluster.alarms import NO_ACCOUNT, alarms_of, missing_rights, problem_of
+from rwrouter.cluster.discovery import Seat, followed
+from rwrouter.cluster.events import Event, changes
 from rwrouter.cluster.finder import Finder
 from rwrouter.cluster.finding import Sighting, sightings
-from rwrouter.cluster.gtid import GtidSet
 from rwrouter.cluster.health import Health, ramp
-from rwrouter.cluster.lag import Evidence, LagMeter, Positions, behind_heartbeat, is_near
-from rwrouter.cluster.probes import Answer, Failure, Refusal, Row, Topic
+from rwrouter.cluster.lag import Evidence, Positions, behind_heartbeat, is_near
+from rwrouter.cluster.probes import Answer, Failure, Topic
 from rwrouter.cluster.topology import Election, elect
+from rwrouter.cluster.watched import Watched
+from rwrouter.config.addresses import parse_server
 from rwrouter.config.model import ServerSettings, Settings
-from rwrouter.errors import MESSAGE_LIMIT
 from rwrouter.model import Address, Flavor, Greeting, Lag, Role, Server, Snapshot, State
 
-DEFAULT_PORT: Final = 3306
-SLOW_TOPICS: Final = 30.0  # seconds between two looks at what seldom changes: routines, rights, group
-FIND: Final = 5.0  # seconds between two questions to a server, who replicates from it
 RETRY: Final = 0.25  # of the interval: a failed probe of a server that is up is repeated soon
 PATIENCE: Final = (
     5  # times monitor.timeout, for a server that is down: it has a login to do, and caches to fill
 )
-UNMEASURED: Final = Lag(None, "not probed yet")
 PRIMARY_LAG: Final = Lag(0.0, "is the primary")
 JITTER: Final = 0.1  # of the interval: at most so much earlier, so that routers do not probe in step
-FULL: Final = frozenset({1040, 1203})  # ER_CON_COUNT_ERROR, ER_TOO_MANY_USER_CONNECTIONS
-REFUSED: Final = frozenset({1044, 1045, 1698, 1820, 1862, 3118})  # wrong, expired or locked account
-NO_ACCOUNT: Final = (
-    "the router cannot look at the servers: set monitor.user (or --monitor-user), and its password in "
-    "RWROUTER_MONITOR_PASSWORD; the account needs REPLICATION CLIENT on every server"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,73 +41,6 @@ class Probe:
     address: Address
     topics: frozenset[Topic]
     timeout: float
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """What happened, for the log: one line of key=value."""
-
-    level: str  # info, warning or error
-    name: str
-    fields: tuple[tuple[str, str], ...] = ()
-
-    def __str__(self) -> str:
-        pairs = ("event", self.name), *self.fields
-        return " ".join(f"{key}={value if _is_plain(value) else json.dumps(value)}" for key, value in pairs)
-
-
-def address_of(text: str) -> Address:
-    """Return the address written as HOST, HOST:PORT or [IPV6]:PORT. Raises ValueError."""
-    host, colon, port = text.rpartition(":")
-    if not colon or (text.count(":") > 1 and not host.endswith("]")):
-        host, port = text, str(DEFAULT_PORT)
-    return Address(host.removeprefix("[").removesuffix("]"), int(port))
-
-
-@dataclass(slots=True)
-class Watched:
-    """What is known of one server."""
-
-    name: str
-    address: Address
-    settings: ServerSettings
-    health: Health
-    meter: LagMeter = field(default_factory=LagMeter)
-    lag: Lag = UNMEASURED
-    is_near: bool = True  # below the lag limit; in doubt for the server, until it has answered
-    seen: Observation | None = None  # by its last answer
-    greeted: probes.Greeted | None = None
-    answered_at: float = 0.0
-    clock: Clock = field(default_factory=Clock)
-    heartbeats: Mapping[int, float] = field(default_factory=dict)
-    no_heartbeat: str = ""  # why the table could not be read
-    executed: GtidSet = field(default_factory=GtidSet)
-    applier: tuple[probes.Applier, ...] = ()
-    refused: frozenset[Topic] = frozenset()  # topics that its rights do not allow
-    missing: frozenset[str] = frozenset()  # rights that would tell more
-    trouble: str = ""  # answers a login with an error, but lives: full, or the monitor is refused
-    due_at: float = 0.0
-    slow_at: float = 0.0  # when the slow topics are due again
-    asked_at: float | None = None  # when the probe in flight was sent
-    nudged_at: float | None = None  # when somebody saw a sign of a change that no probe has looked into yet
-    decreed: State | None = None  # by a person: draining or disabled
-    weight: int | None = None  # by a person
-    found: Sighting | None = None  # how it was found; None for one that is listed
-    is_admitted: bool = True  # else a candidate, see finder.py: probed, and in no snapshot
-    first_failure: str = ""  # of a candidate
-    told: tuple[Sighting, ...] = ()  # of others, by its last answer
-    said: frozenset[Address] = frozenset()  # how others call it
-    is_attached: bool = True  # the listed servers lead to it, by what servers tell
-    named_at: float = 0.0  # when that was so last
-    twin: str = ""  # the name under which it is watched already
-    returned_at: float | None = None  # when it came back after it was down
-    find_at: float = 0.0  # when it is asked again who replicates from it
-
-    def rename(self, name: str) -> None:
-        """Call it *name*; who keeps it by its name does so anew."""
-        self.name = name
-        if self.seen is not None:
-            self.seen = replace(self.seen, name=name)
 
 
 class Monitor:
@@ -147,7 +70,7 @@ class Monitor:
         self._finder.addresses = AddressMap(settings.addresses)
         watched: dict[str, Watched] = {}
         for server in settings.servers:
-            address = address_of(server.address)
+            address = parse_server(server.address)
             name = server.name or str(address)
             known = self._watched.get(name)
             if known is None or known.address != address or known.found is not None:
@@ -193,7 +116,12 @@ class Monitor:
             if one.asked_at is None and one.due_at <= now:
                 one.asked_at = now
                 timeout = self._settings.monitor.timeout * (1 if one.health.is_up else PATIENCE)
-                found.append(Probe(one.name, one.address, self._topics(one, now), timeout))
+                topics = one.topics(
+                    now,
+                    discovers=self._settings.discovers,
+                    has_heartbeat=bool(self._settings.monitor.heartbeat),
+                )
+                found.append(Probe(one.name, one.address, topics, timeout))
         return found
 
     def next_due(self) -> float | None:
@@ -230,14 +158,17 @@ class Monitor:
         one.due_at = max(now, asked + interval * (1 - JITTER * self._jitter()))
         if isinstance(result, Answer):
             try:
-                self._take(one, now, result)
+                one.take(now, result)
             except ValueError as exc:
                 result = Failure(str(exc))
+            else:
+                if Topic.RIGHTS in result.answers and self._primary in {None, server}:
+                    self._routines = one.routines
         if isinstance(result, Failure):
             one.due_at = max(one.due_at, now + RETRY * interval)
             if one.health.is_up:
                 one.due_at = now + RETRY * interval
-            self._fail(one, now, result)
+            one.fail(now, result)
         if one.nudged_at is not None and one.nudged_at > asked:
             one.due_at = now  # asked before the sign was seen: what it says may be older
         elif one.nudged_at is not None:
@@ -291,99 +222,6 @@ class Monitor:
         return events
 
     # within ------------------------------------------------------------------------------------------------
-
-    def _topics(self, one: Watched, now: float) -> frozenset[Topic]:
-        topics = set(probes.NEEDED)
-        seen = one.seen
-        if seen is not None and (seen.channels or seen.member):
-            topics.add(Topic.APPLIER)
-        if seen is not None and seen.members:
-            topics.add(Topic.GROUP)
-        if self._settings.discovers and one.find_at <= now:
-            one.find_at = now + FIND
-            topics |= {Topic.REPLICAS, Topic.DUMPS}
-        if self._settings.monitor.heartbeat:
-            topics.add(Topic.HEARTBEAT)
-        topics -= one.refused
-        if one.slow_at <= now:
-            topics |= {Topic.GROUP, Topic.ROUTINES, Topic.RIGHTS, Topic.APPLIER}
-            if self._settings.monitor.heartbeat:
-                topics.add(Topic.HEARTBEAT)
-            if self._settings.discovers:
-                topics |= {Topic.REPLICAS, Topic.DUMPS}
-        return frozenset(topics)
-
-    def _take(self, one: Watched, now: float, answer: Answer) -> None:
-        for topic in Topic:
-            refusal = answer.answers.get(topic)
-            if topic in probes.NEEDED and isinstance(refusal, Refusal):
-                flavor = probes.flavor_of(answer.greeted.version)
-                right = "SLAVE MONITOR" if flavor is Flavor.MARIADB else "REPLICATION CLIENT"
-                hint = f": grant {right} to the monitor" if refusal.is_missing_right else ""
-                raise ValueError(f"does not tell its {topic}: {refusal.message} ({refusal.code}){hint}")
-        facts = probes.read_facts(_rows(answer, Topic.FACTS), answer.greeted)
-        before = one.seen
-        members = before.members if before is not None else ()
-        if Topic.GROUP in answer.answers:
-            members = probes.read_group(_rows(answer, Topic.GROUP))
-        executed = GtidSet.parse(facts.executed)
-        channels = probes.read_channels(_rows(answer, Topic.REPLICATION))
-        applier = probes.read_applier(_rows(answer, Topic.APPLIER), executed)
-        self._take_slow(one, now, answer, facts.flavor)
-        one.greeted, one.executed, one.applier = answer.greeted, executed, applier
-        one.clock.note(now, facts.now)
-        beats = answer.answers.get(Topic.HEARTBEAT)
-        if beats is not None:
-            one.no_heartbeat = f"{beats.message} ({beats.code})" if isinstance(beats, Refusal) else ""
-            one.heartbeats = probes.read_heartbeats(_rows(answer, Topic.HEARTBEAT))
-        replicas, dumping = (before.replicas, before.dumping) if before is not None else ((), ())
-        if Topic.REPLICAS in answer.answers:
-            replicas = probes.read_replicas(_rows(answer, Topic.REPLICAS))
-        if Topic.DUMPS in answer.answers:
-            dumping = probes.read_dumps(_rows(answer, Topic.DUMPS))
-        one.seen = Observation(one.name, one.address, facts, channels, members, replicas, dumping)
-        one.answered_at, one.trouble = now, ""
-        was_seen = one.health.is_seen
-        if one.health.on_answer() and was_seen:
-            one.returned_at = now
-
-    def _take_slow(self, one: Watched, now: float, answer: Answer, flavor: Flavor) -> None:
-        if Topic.RIGHTS not in answer.answers:
-            return
-        one.slow_at = now + SLOW_TOPICS
-        one.refused = frozenset(
-            topic
-            for topic, given in answer.answers.items()
-            if isinstance(given, Refusal) and topic not in probes.NEEDED
-        )
-        rights = probes.read_rights(_rows(answer, Topic.RIGHTS))
-        missing = set()
-        if Topic.REPLICAS in one.refused and not rights & {"PROCESS"}:
-            missing.add("PROCESS on *.*")  # the lesser of the two rights that tell
-        if one.refused & {Topic.APPLIER, Topic.GROUP} and flavor is Flavor.MYSQL:
-            missing.add("SELECT on performance_schema.*")
-        if flavor is Flavor.MYSQL and not rights & {"SHOW_ROUTINE", "SELECT"}:
-            missing.add("SHOW_ROUTINE on *.*")
-        if flavor is Flavor.MARIADB and not rights & {
-            "SELECT",
-            "SELECT ON MYSQL.PROC",
-            "SHOW CREATE ROUTINE",
-        }:
-            missing.add("SELECT on mysql.proc")
-        one.missing = frozenset(missing)
-        if one.name == self._primary or self._primary is None:
-            self._routines = probes.read_routines(_rows(answer, Topic.ROUTINES))
-
-    def _fail(self, one: Watched, now: float, failure: Failure) -> None:
-        why = failure.why
-        if failure.code in REFUSED:
-            why = f"refuses the monitor's account: {why}; check monitor.user and RWROUTER_MONITOR_PASSWORD"
-        if failure.code in FULL | REFUSED and one.health.is_up:
-            one.trouble = why  # it lives and serves others: our not looking in must not end that
-        else:
-            one.trouble = ""
-            one.health.on_failure(why)
-        one.lag = one.meter.grown(now, why)
 
     def _speaker(self) -> Watched | None:
         """Return the server whose word counts for the cluster: the primary, else the last, else any seen."""
@@ -512,14 +350,15 @@ class Monitor:
             servers=servers,
             primary=election.primary,
             greeting=self._greeting(speaker) or old.greeting,
-            problem=self._problem(servers, election),
+            problem=problem_of(servers, election) if self._settings.monitor.user else NO_ACCOUNT,
             alarms=self._alarms(election),
             confirmed=self._confirmed,
             tracked_variables=self._tracked(speaker),
             reading_routines=self._routines,
         )
         if new != old or not old.generation:
-            self._tell(old, new)
+            asked = {name for name, one in self._watched.items() if one.health.is_asked}
+            self._events += changes(old, new, asked, is_first_look=not self._has_looked())
             self.snapshot = replace(new, generation=old.generation + 1)
 
     def _greeting(self, speaker: Watched | None) -> Greeting | None:
@@ -535,63 +374,14 @@ class Monitor:
             return ()
         if probes.flavor_of(speaker.greeted.version) is Flavor.MARIADB:
             return ("*",)
-        return self._variables.get(speaker.greeted.version, probes.USUAL_VARIABLES)
-
-    def _problem(self, servers: Sequence[Server], election: Election) -> str:
-        if not self._settings.monitor.user:
-            return NO_ACCOUNT
-        if not servers:
-            return "no server is configured: give --server HOST:PORT, or [[servers]] in rwrouter.toml"
-        if election.primary is not None:
-            return ""
-        whys = [
-            f"{server.name} {server.reason or server.role}"
-            for server in servers
-            if server.state is State.DOWN
-        ]
-        if election.problem:
-            whys.insert(0, election.problem)
-        return _short("no primary: " + "; ".join(whys))
+        return self._variables.get(speaker.greeted.version, trial.USUAL_VARIABLES)
 
     def _alarms(self, election: Election) -> tuple[str, ...]:
-        alarms = list(election.alarms)
         admitted = [one for one in self._watched.values() if one.is_admitted]
-        alarms += [f"{one.name} {one.trouble}" for one in admitted if one.trouble]
-        alarms += [
-            f"{one.name} is the same server as {one.twin}: list it once" for one in admitted if one.twin
-        ]
-        silent = [one for one in admitted if one.no_heartbeat]
-        if silent and self._settings.monitor.heartbeat:
-            alarms.append(
-                f"monitor.heartbeat = {self._settings.monitor.heartbeat} can't be read on "
-                f"{', '.join(one.name for one in silent)}: {silent[0].no_heartbeat}"
-            )
+        alarms = [*election.alarms, *alarms_of(admitted, self._settings.monitor.heartbeat)]
         if all(one.seen is not None for one in admitted):
             alarms += self._finder.alarms(self._watched)
-        missing = {right for one in admitted for right in one.missing}
-        alarms += [
-            f"the monitor's account lacks {right}, to tell {_WORTH[right]}" for right in sorted(missing)
-        ]
-        return tuple(alarms)
-
-    def _tell(self, old: Snapshot, new: Snapshot) -> None:
-        """Note what changed between two snapshots."""
-        known = {server.name: server for server in old.servers}
-        for server in new.servers:
-            before = known.get(server.name)
-            if before is None or before.state is not server.state or before.role is not server.role:
-                self._note_server(before, server)
-        if old.primary != new.primary:
-            level = "info" if new.primary else "error"
-            self._note(level, "primary_changed", old=old.primary or "none", new=new.primary or "none")
-        for alarm in new.alarms:
-            if alarm not in old.alarms:
-                self._note("warning", "alarm", what=alarm)
-        for alarm in old.alarms:
-            if alarm not in new.alarms:
-                self._note("info", "alarm_over", what=alarm)
-        if new.problem and new.problem != old.problem and self._has_looked():
-            self._note("error", "cannot_serve", why=new.problem)
+        return (*alarms, *missing_rights(admitted))
 
     def _has_looked(self) -> bool:
         """Whether each server was asked once, or none will be: before that, nothing is amiss yet."""
@@ -599,47 +389,5 @@ class Monitor:
             one.health.is_asked for one in self._watched.values() if one.is_admitted
         )
 
-    def _note_server(self, before: Server | None, server: Server) -> None:
-        one = self._watched[server.name]
-        if before is None and not one.health.is_asked:
-            return
-        fields = {
-            "server": server.name,
-            "address": str(server.address),
-            "role": str(server.role),
-            "was": f"{before.role},{before.state}" if before else "new",
-            "lag": "unknown" if server.lag.seconds is None else f"{server.lag.seconds:.3f}s",
-        }
-        if server.reason:
-            fields["why"] = server.reason
-        level = "info" if server.state is State.UP else "warning"
-        self._note(level, f"server_{server.state}", **fields)
-
     def _note(self, level: str, name: str, **fields: str) -> None:
-        self._events.append(Event(level, name, tuple(fields.items())))
-
-
-_WORTH: Final[Mapping[str, str]] = {
-    "SELECT on performance_schema.*": "lag in milliseconds, and the members of Group Replication",
-    "PROCESS on *.*": "which replicas there are that nobody listed (or set discovery = false)",
-    "SHOW_ROUTINE on *.*": "which stored functions only read: their calls go to the primary",
-    "SELECT on mysql.proc": "which stored functions only read: their calls go to the primary",
-}
-
-
-def _rows(answer: Answer, topic: Topic) -> Sequence[Row]:
-    given = answer.answers.get(topic, ())
-    return () if isinstance(given, Refusal) else given
-
-
-def _is_plain(value: str) -> bool:
-    return bool(value) and not any(mark in value for mark in ' "=\n\t')
-
-
-def _short(text: str) -> str:
-    encoded = text.encode()
-    return (
-        text
-        if len(encoded) <= MESSAGE_LIMIT
-        else encoded[: MESSAGE_LIMIT - 3].decode(errors="ignore") + "..."
-    )
+        self._events.append(Event.of(level, name, **fields))

@@ -10,7 +10,16 @@ from enum import StrEnum
 from typing import Final
 
 from rwrouter.cluster.gtid import GtidSet
-from rwrouter.cluster.probes import Channel, Member, Row, flavor_of, number_of, read_channels, read_group
+from rwrouter.cluster.probes import (
+    GROUP,
+    Channel,
+    Member,
+    Row,
+    flavor_of,
+    number_of,
+    read_channels,
+    read_group,
+)
 from rwrouter.model import Address, Flavor
 
 
@@ -50,10 +59,7 @@ def queries(version: str) -> Mapping[Query, str]:
     word = "REPLICA" if number_of(version) >= (8, 0, 22) else "SLAVE"
     return asked | {
         Query.STATUS: f"SHOW {word} STATUS",
-        Query.GROUP: (
-            "SELECT MEMBER_ID AS uuid, MEMBER_HOST AS host, MEMBER_PORT AS port, MEMBER_STATE AS state, "
-            "MEMBER_ROLE AS role FROM performance_schema.replication_group_members WHERE MEMBER_ID <> ''"
-        ),
+        Query.GROUP: GROUP,
         # The password stands there in clear text, for whoever may read the schema mysql.
         Query.CREDENTIALS: (
             "SELECT Channel_name AS channel, User_name AS user, User_password AS password, "

@@ -19,97 +19,12 @@ Values only: `process/switching.py` carries the steps out.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
-from typing import Final
 
+from rwrouter.cluster import dialect
 from rwrouter.cluster.probes import Channel, Receiver, Row, read_channels
 from rwrouter.cluster.standing import Credentials, Standing
+from rwrouter.cluster.steps import MARGIN, Action, Forbidden, Kind, Order, Plan, Statement, Step
 from rwrouter.model import Flavor
-
-MODERN_WORDS: Final = (8, 0, 23)
-"""From this version of MySQL on: CHANGE REPLICATION SOURCE TO, START REPLICA."""
-
-MARGIN: Final = 1.0
-"""Seconds that the router waits longer for a statement than it tells the server to."""
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """What an operator asks for. Times in seconds. Secrets are never printed."""
-
-    to: str
-    user: str = ""
-    password: str = ""
-    replication_user: str = ""
-    replication_password: str = ""
-    dry_run: bool = False
-    kills: bool = False  # end transactions that are still open after *drain*; else nothing is changed
-    drain: float = 5.0  # for open transactions to end
-    catch_up: float = 10.0  # for the candidate to get everything, and for each statement
-    max_lag: float = 10.0  # a candidate further behind is refused
-
-    def __repr__(self) -> str:
-        return f"<Order to {self.to}>"
-
-
-@dataclass(frozen=True, slots=True)
-class Statement:
-    """One statement for a server. *arguments* take the place of %s; those in *secrets* are never shown."""
-
-    sql: str
-    arguments: tuple[str | int | float, ...] = ()
-    secrets: frozenset[int] = frozenset()  # indexes of arguments
-
-    def __str__(self) -> str:
-        shown = (
-            "'***'" if index in self.secrets else f"'{value}'" if isinstance(value, str) else f"{value:g}"
-            for index, value in enumerate(self.arguments)
-        )
-        return self.sql % tuple(shown) if self.arguments else self.sql
-
-
-class Kind(StrEnum):
-    """How a step is carried out."""
-
-    HOLD = "hold"
-    DRAIN = "drain"
-    RUN = "run"
-    CATCH_UP = "catch up"
-    VERIFY = "verify"
-    RECOGNISE = "recognise"
-    RELEASE = "release"
-
-
-@dataclass(frozen=True, slots=True)
-class Action:
-    """What a step does on one server, and what takes it back, should it have been done in part or whole."""
-
-    server: str
-    statements: tuple[Statement, ...]
-    undo: tuple[Statement, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One step. Its *actions* are for different servers, and done at the same time. *timeout*: seconds."""
-
-    name: str
-    kind: Kind
-    what: str  # a sentence for people
-    actions: tuple[Action, ...] = ()
-    timeout: float = 10.0
-    is_cleanup: bool = False  # writes flow already: what fails is told, and not undone
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """All steps, in their order; *warnings* are what a person should know, though it does not forbid anything."""
-
-    old: Standing
-    new: Standing
-    steps: tuple[Step, ...]
-    warnings: tuple[str, ...] = ()
 
 
 def still_missing(rows: Sequence[Row], source: Standing) -> str:
@@ -120,14 +35,6 @@ def still_missing(rows: Sequence[Row], source: Standing) -> str:
                 return ""
             return channel.error or f"it has not reached {source.host}:{source.port}"
     return f"it does not follow {source.host}:{source.port}"
-
-
-class Forbidden(Exception):
-    """It can't be done: *problems* says why, all of it, each with what to do."""
-
-    def __init__(self, problems: Sequence[str]) -> None:
-        super().__init__("; ".join(problems))
-        self.problems = tuple(problems)
 
 
 def make_plan(order: Order, old: str, standings: Mapping[str, Standing], missing: Mapping[str, str]) -> Plan:
@@ -241,8 +148,24 @@ def _credentials(order: Order, old: Standing, new: Standing) -> Credentials:
 
 # -- the steps
 
-_REOPEN: Final = (Statement("SET GLOBAL read_only = 0"),)
-"""MySQL's super_read_only goes with it."""
+
+def _hold(order: Order, old: Standing) -> tuple[Step, ...]:
+    return (
+        Step("hold", Kind.HOLD, "writes and new transactions wait in the router"),
+        Step("drain", Kind.DRAIN, f"open transactions on {old.name} end", timeout=order.drain),
+    )
+
+
+def _release(order: Order, new: Standing) -> tuple[Step, ...]:
+    return (
+        Step(
+            "recognise",
+            Kind.RECOGNISE,
+            f"the router sees that {new.name} is the primary",
+            timeout=order.catch_up,
+        ),
+        Step("release", Kind.RELEASE, f"writes flow to {new.name}"),
+    )
 
 
 def _steps(
@@ -253,39 +176,38 @@ def _steps(
     name = channel.name if channel is not None else ""
     position = "SELECT @@GLOBAL.gtid_executed" if mysql else "SELECT @@GLOBAL.gtid_binlog_pos"
     wait = "WAIT_FOR_EXECUTED_GTID_SET" if mysql else "MASTER_GTID_WAIT"
-    stop, start, forget = _stop(new, name), _start(new, name), _forget(new, name)
+    stop, start, forget = dialect.stop(new, name), dialect.start(new, name), dialect.forget(new, name)
     repoint = [
         Action(
             old.name,
             (
-                *_prepare_to_follow(old),
-                _change(old, "", (new.host, new.port), credentials, name in new.encrypted),
-                _start(old, ""),
+                *dialect.prepare_to_follow(old),
+                dialect.change(old, "", (new.host, new.port), credentials, name in new.encrypted),
+                dialect.start(old, ""),
             ),
-            (_stop(old, ""), _forget(old, "")),
+            (dialect.stop(old, ""), dialect.forget(old, "")),
         )
     ]
     for one in followers:
         its = _channel(one, old)
         if its is not None:
-            halt, go = _stop(one, its.name), _start(one, its.name)
+            halt, go = dialect.stop(one, its.name), dialect.start(one, its.name)
             there, back = (
-                _change(one, its.name, where)
+                dialect.change(one, its.name, where)
                 for where in ((new.host, new.port), (its.source_host, its.source_port))
             )
             repoint.append(Action(one.name, (halt, there, go), (halt, back, go)))
     changed = tuple(action.server for action in repoint)
     verified = tuple(
-        Action(one.name, (Statement(_status(one)),)) for one in (old, *followers) if one.name in changed
+        Action(one.name, (dialect.status(one),)) for one in (old, *followers) if one.name in changed
     )
     return (
-        Step("hold", Kind.HOLD, "writes and new transactions wait in the router"),
-        Step("drain", Kind.DRAIN, f"open transactions on {old.name} end", timeout=order.drain),
+        *_hold(order, old),
         Step(
             "fence",
             Kind.RUN,
             f"{old.name} takes no more writes",
-            (Action(old.name, _close(old), _REOPEN),),
+            (Action(old.name, dialect.close(old), dialect.OPEN),),
             order.catch_up,
         ),
         Step(
@@ -316,16 +238,10 @@ def _steps(
             "open",
             Kind.RUN,
             f"{new.name} takes writes",
-            (Action(new.name, _REOPEN, _close(new)),),
+            (Action(new.name, dialect.OPEN, dialect.close(new)),),
             order.catch_up,
         ),
-        Step(
-            "recognise",
-            Kind.RECOGNISE,
-            f"the router sees that {new.name} is the primary",
-            timeout=order.catch_up,
-        ),
-        Step("release", Kind.RELEASE, f"writes flow to {new.name}"),
+        *_release(order, new),
         Step(
             "forget",
             Kind.RUN,
@@ -333,82 +249,6 @@ def _steps(
             (Action(new.name, (forget,)),),
             order.catch_up,
             is_cleanup=True,
-        ),
-    )
-
-
-def _words(one: Standing) -> tuple[str, str, str]:
-    """Return how the server called *one* says it: prefix of options, CHANGE, noun of START and STOP."""
-    if one.flavor is Flavor.MYSQL and one.version >= MODERN_WORDS:
-        return "SOURCE", "CHANGE REPLICATION SOURCE TO", "REPLICA"
-    return "MASTER", "CHANGE MASTER TO", "SLAVE"
-
-
-def _named(sql: str, channel: str) -> Statement:
-    """Return *sql*, for one *channel* where it has a name: MySQL names it at the end."""
-    if not channel:
-        return Statement(sql)
-    return Statement(f"{sql} FOR CHANNEL %s", (channel,))
-
-
-def _stop(one: Standing, channel: str) -> Statement:
-    return _named(f"STOP {_words(one)[2]}", channel)
-
-
-def _start(one: Standing, channel: str) -> Statement:
-    return _named(f"START {_words(one)[2]}", channel)
-
-
-def _forget(one: Standing, channel: str) -> Statement:
-    return _named(f"RESET {_words(one)[2]} ALL", channel)
-
-
-def _status(one: Standing) -> str:
-    if one.flavor is Flavor.MARIADB:
-        return "SHOW ALL SLAVES STATUS"
-    return f"SHOW {_words(one)[2]} STATUS"
-
-
-def _change(
-    one: Standing,
-    channel: str,
-    source: tuple[str, int],
-    credentials: Credentials | None = None,
-    is_encrypted: bool = False,
-) -> Statement:
-    """Return what makes *one* follow *source*; without *credentials* it keeps those that it has."""
-    word, change, _ = _words(one)
-    parts = [f"{word}_HOST = %s", f"{word}_PORT = %s"]
-    arguments: list[str | int | float] = [*source]
-    secrets = set()
-    if credentials is not None:
-        parts += [f"{word}_USER = %s", f"{word}_PASSWORD = %s", f"{word}_CONNECT_RETRY = %s"]
-        secrets.add(3)
-        arguments += [credentials.user, credentials.password, credentials.retry]
-        parts.append(f"{word}_SSL = {int(is_encrypted)}")
-        if one.flavor is Flavor.MYSQL:
-            parts.append(f"GET_{word}_PUBLIC_KEY = {int(credentials.gets_public_key)}")
-    parts.append(
-        "MASTER_USE_GTID = slave_pos" if one.flavor is Flavor.MARIADB else f"{word}_AUTO_POSITION = 1"
-    )
-    sql = f"{change} {', '.join(parts)}"
-    if channel:
-        sql, arguments = f"{sql} FOR CHANNEL %s", [*arguments, channel]
-    return Statement(sql, tuple(arguments), frozenset(secrets))
-
-
-def _prepare_to_follow(old: Standing) -> tuple[Statement, ...]:
-    """MariaDB: what a primary has written itself is no part of the position from which a replica begins."""
-    if old.flavor is Flavor.MYSQL:
-        return ()
-    return (Statement("SET GLOBAL gtid_slave_pos = @@GLOBAL.gtid_binlog_pos"),)
-
-
-def _close(one: Standing) -> tuple[Statement, ...]:
-    """Return what makes *one* take no writes: on MySQL not even of those who may write to a read-only server."""
-    return (
-        Statement(
-            "SET GLOBAL super_read_only = 1" if one.flavor is Flavor.MYSQL else "SET GLOBAL read_only = 1"
         ),
     )
 
@@ -447,8 +287,7 @@ def _group_steps(order: Order, old: Standing, new: Standing) -> tuple[Step, ...]
         return Statement("SELECT group_replication_set_as_primary(%s)", (uuid,))
 
     return (
-        Step("hold", Kind.HOLD, "writes and new transactions wait in the router"),
-        Step("drain", Kind.DRAIN, f"open transactions on {old.name} end", timeout=order.drain),
+        *_hold(order, old),
         Step(
             "elect",
             Kind.RUN,
@@ -456,11 +295,5 @@ def _group_steps(order: Order, old: Standing, new: Standing) -> tuple[Step, ...]
             (Action(old.name, (elect(new.uuid),), (elect(old.uuid),)),),
             order.catch_up + 2 * MARGIN,
         ),
-        Step(
-            "recognise",
-            Kind.RECOGNISE,
-            f"the router sees that {new.name} is the primary",
-            timeout=order.catch_up,
-        ),
-        Step("release", Kind.RELEASE, f"writes flow to {new.name}"),
+        *_release(order, new),
     )

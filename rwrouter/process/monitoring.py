@@ -21,7 +21,8 @@ from pymysql.cursors import DictCursor
 
 from rwrouter.cluster import probes
 from rwrouter.cluster.monitor import Monitor, Probe
-from rwrouter.cluster.probes import Answer, Failure, Greeted, Refusal, Row, Trial
+from rwrouter.cluster.probes import Answer, Failure, Greeted, Refusal, Row
+from rwrouter.cluster.trial import Trial
 from rwrouter.config.model import ServerTlsSettings, Settings, TlsMode
 from rwrouter.model import Address, Snapshot, State
 

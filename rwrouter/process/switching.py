@@ -5,62 +5,25 @@ servers of a step at the same time; a failure undoes what was done, last first.
 """
 
 import asyncio
-import contextlib
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
+from collections.abc import Callable, Iterable
+from typing import Any, Final, Protocol
 
-import pymysql
-from pymysql.cursors import DictCursor
-
-from rwrouter.cluster.probes import Row
-from rwrouter.cluster.standing import Query, Standing, queries, read_standing
-from rwrouter.cluster.switchover import (
-    MARGIN,
-    Action,
-    Forbidden,
-    Kind,
-    Order,
-    Plan,
-    Statement,
-    Step,
-    make_plan,
-    still_missing,
-)
-from rwrouter.config.model import ServerTlsSettings
-from rwrouter.model import Address, Server, Snapshot, State
-from rwrouter.process.monitoring import tls_arguments
-
-if TYPE_CHECKING:
-    from pymysql.connections import Connection
+from rwrouter.cluster.standing import Standing
+from rwrouter.cluster.steps import Action, Forbidden, Kind, Order, Plan, Statement, Step
+from rwrouter.cluster.switchover import make_plan, still_missing
+from rwrouter.model import Server, Snapshot, State
+from rwrouter.process.hands import Hands, StepFailed
+from rwrouter.process.progress import Progress, Report, shown
 
 log = logging.getLogger("rwrouter.switchover")
 
 LOOK_SECONDS: Final = 0.02
 """Between two looks at whether a replica has connected."""
 
-CONNECT_SECONDS: Final = 5.0
-
 UNDO_SECONDS: Final = 5.0
 """How long a rolled-back primary may take to be seen, before writes flow anyway: they wait for one then."""
-
-Result = TypeVar("Result")
-
-PROGRAM: Final = "rwrouter switchover"  # how it is called in the servers' process lists
-
-
-class StepFailed(Exception):
-    """A step could not be done, for the reason in its text.
-
-    *is_refusal*: by a server's own word, which then has changed nothing.
-    """
-
-    def __init__(self, why: str, *, is_refusal: bool = False) -> None:
-        super().__init__(why)
-        self.is_refusal = is_refusal
 
 
 class Gate(Protocol):
@@ -80,183 +43,6 @@ class Gate(Protocol):
 
     async def recognised(self, name: str, limit: float) -> bool:
         """Have the servers looked at; return whether *name* is seen to be the primary within *limit* s."""
-
-
-class Hands(Protocol):
-    """The operator's connections to the servers."""
-
-    async def run(self, server: str, statement: Statement, limit: float) -> list[Row]:
-        """Return the rows. Raises StepFailed."""
-
-    async def look(self, server: str, limit: float) -> Standing:
-        """Return what *server* says before a switchover. Raises StepFailed."""
-
-    def close(self) -> None:
-        """Hang up everywhere."""
-
-
-class OperatorHands:
-    """Connections by PyMySQL, one to each server, each used by one thread at a time."""
-
-    def __init__(self, order: Order, servers: Mapping[str, Address], tls: ServerTlsSettings) -> None:
-        self._order = order
-        self._servers = servers
-        self._tls = tls
-        self._connections: dict[str, Connection[DictCursor]] = {}
-        # Twice as many as servers: a statement that hangs on one must not keep its undoing waiting.
-        self._threads = ThreadPoolExecutor(2 * len(servers) or 1, thread_name_prefix="switchover")
-
-    async def run(self, server: str, statement: Statement, limit: float) -> list[Row]:
-        """Run *statement* as the operator."""
-        return await self._do(server, lambda connection: _rows(connection, statement), limit)
-
-    async def look(self, server: str, limit: float) -> Standing:
-        """Ask everything."""
-
-        def ask(connection: "Connection[DictCursor]") -> Standing:
-            known: Any = connection  # its stubs leave the version out
-            answers: dict[Query, list[Row] | None] = {}
-            for query, sql in queries(str(known.server_version)).items():
-                try:
-                    answers[query] = _rows(connection, Statement(sql))
-                except pymysql.MySQLError:
-                    if query is not Query.CREDENTIALS:
-                        raise
-                    answers[query] = None
-            return read_standing(server, self._servers[server], answers)
-
-        return await self._do(server, ask, limit)
-
-    def close(self) -> None:
-        """Hang up."""
-        for connection in self._connections.values():
-            with contextlib.suppress(OSError, pymysql.MySQLError):
-                connection.close()
-        self._connections.clear()
-        self._threads.shutdown(wait=False, cancel_futures=True)
-
-    async def _do(
-        self, server: str, work: "Callable[[Connection[DictCursor]], Result]", limit: float
-    ) -> Result:
-        def job() -> Result:
-            connection = self._connections.pop(server, None) or self._connect(server, limit)
-            try:
-                found = work(connection)
-            except pymysql.MySQLError as exc:
-                if _is_the_servers(exc):
-                    self._connections[server] = connection
-                else:
-                    connection.close()
-                raise
-            self._connections[server] = connection
-            return found
-
-        try:
-            async with asyncio.timeout(limit + MARGIN):
-                return await asyncio.get_running_loop().run_in_executor(self._threads, job)
-        except TimeoutError:
-            raise StepFailed(f"{server}: no answer within {limit:g} s") from None
-        except (pymysql.MySQLError, OSError, ValueError) as exc:
-            raise StepFailed(f"{server}: {self._said(exc)}", is_refusal=_is_the_servers(exc)) from None
-
-    def _connect(self, server: str, limit: float) -> "Connection[DictCursor]":
-        address = self._servers[server]
-        return pymysql.connect(
-            host=address.host,
-            port=address.port,
-            user=self._order.user,
-            password=self._order.password,
-            connect_timeout=CONNECT_SECONDS,
-            read_timeout=limit + MARGIN,
-            write_timeout=limit + MARGIN,
-            autocommit=True,
-            charset="utf8mb4",
-            # read_only waits for what is being written; for how long, is said here.
-            init_command=f"SET SESSION lock_wait_timeout = {max(1, round(self._order.catch_up))}",
-            program_name=PROGRAM,
-            cursorclass=DictCursor,
-            **tls_arguments(self._tls),
-        )
-
-    def _said(self, exc: Exception) -> str:
-        """Return *exc* as the server said it, without a password that it may quote."""
-        text = f"{exc.args[1]} ({exc.args[0]})" if len(exc.args) > 1 else str(exc) or type(exc).__name__
-        for secret in (self._order.password, self._order.replication_password):
-            if secret:
-                text = text.replace(secret, "***")
-        return text
-
-
-def _rows(connection: "Connection[DictCursor]", statement: Statement) -> list[Row]:
-    with connection.cursor() as cursor:
-        cursor.execute(statement.sql, statement.arguments or None)
-        return list(cursor.fetchall())
-
-
-def _is_the_servers(exc: Exception) -> bool:
-    """Tell whether *exc* is a server's word, and not the end of a connection."""
-    code = exc.args[0] if isinstance(exc, pymysql.MySQLError) and exc.args else 0
-    return isinstance(code, int) and code >= 1000 and not 2000 <= code < 3000
-
-
-@dataclass(slots=True)
-class Progress:
-    """How far one step is."""
-
-    step: Step
-    state: str = "waiting"  # then running, and done, failed or undone
-    seconds: float | None = None
-    error: str = ""
-
-
-@dataclass(slots=True)
-class Report:
-    """What has become of a switchover, at any moment."""
-
-    order: Order
-    old: str
-    state: str = "checking"  # refused, planned; running, rolling back; done, rolled back, failed
-    problems: list[str] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
-    steps: list[Progress] = field(default_factory=list)
-    held_seconds: float | None = None  # for how long writes were held
-
-    @property
-    def is_over(self) -> bool:
-        """Nothing more will happen."""
-        return self.state not in {"checking", "running", "rolling back"}
-
-    def as_json(self) -> dict[str, Any]:
-        """Return it, of types that JSON has; no secret is in it."""
-        return {
-            "state": self.state,
-            "over": self.is_over,
-            "from": self.old,
-            "to": self.order.to,
-            "problems": self.problems,
-            "warnings": self.warnings,
-            "held_seconds": self.held_seconds,
-            "steps": [
-                {
-                    "name": one.step.name,
-                    "what": one.step.what,
-                    "sql": _shown(one.step, undo=False),
-                    "undo": _shown(one.step, undo=True),
-                    "state": one.state,
-                    "seconds": one.seconds,
-                    "error": one.error,
-                }
-                for one in self.steps
-            ],
-        }
-
-
-def _shown(step: Step, *, undo: bool) -> list[str]:
-    return [
-        f"{action.server}: {statement}"
-        for action in step.actions
-        for statement in (action.undo if undo else action.statements)
-    ]
 
 
 class Switchover:
@@ -352,7 +138,7 @@ class Switchover:
                     await self._roll_back(index)
                     return
                 report.warnings.append(
-                    f"{one.step.name}: {exc}; do it by hand: {_shown(one.step, undo=False)}"
+                    f"{one.step.name}: {exc}; do it by hand: {shown(one.step, undo=False)}"
                 )
             else:
                 one.state = "done"
@@ -386,7 +172,7 @@ class Switchover:
                 gate.release()
                 report.held_seconds = round(time.monotonic() - self._held_at, 3)
 
-    async def _on_each(self, actions: Iterable[Action], do: "Callable[[Action], Any]") -> None:
+    async def _on_each(self, actions: Iterable[Action], do: Callable[[Action], Any]) -> None:
         """Do something on all servers of *actions* at the same time. Raises StepFailed when all have ended."""
         outcomes = await asyncio.gather(*map(do, actions), return_exceptions=True)
         failures = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
@@ -462,7 +248,7 @@ class Switchover:
                 is_whole = False
                 one.error = "; ".join(filter(None, (one.error, f"not undone: {wrong}")))
                 report.problems.append(
-                    f"{one.step.name} is not undone: {wrong}; by hand: {_shown(one.step, undo=True)}"
+                    f"{one.step.name} is not undone: {wrong}; by hand: {shown(one.step, undo=True)}"
                 )
             elif one.state == "done":
                 one.state = "undone"

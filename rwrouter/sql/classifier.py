@@ -20,8 +20,9 @@ from rwrouter.sql.digest import Digester, shorten
 from rwrouter.sql.features import Routines
 from rwrouter.sql.names import lock_call, names_of
 from rwrouter.sql.plans import Plan, Target
-from rwrouter.sql.statements import ASKS_REASON, Verdict, is_connection_id, judge
+from rwrouter.sql.statements import is_connection_id, judge
 from rwrouter.sql.tokens import HINT, disagreement, render, tokenize
+from rwrouter.sql.verdicts import ASKS_REASON, Verdict
 
 _READ_HEAD: Final = 256  # bytes of a statement that show its verb
 _LONG: Final = 8192  # bytes from which a statement that begins as a write is not read in full

@@ -7,7 +7,7 @@ from typing import Any
 
 from rwrouter.admin.operating import Busy
 from rwrouter.admin.status import Worker
-from rwrouter.cluster.switchover import Order
+from rwrouter.cluster.steps import Order
 from rwrouter.counters import ServerCounters, WorkerCounters
 from rwrouter.model import Address, Lag, Role, Server, Snapshot, State
 

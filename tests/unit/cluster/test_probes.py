@@ -12,7 +12,6 @@ from rwrouter.cluster.probes import (
     Receiver,
     Refusal,
     Topic,
-    Trial,
     flavor_of,
     number_of,
     questions,
@@ -177,26 +176,6 @@ def test_groups_routines_and_rights() -> None:
     assert read_rights([{"name": "show_routine"}]) == {"SHOW_ROUTINE"}
     assert Refusal(1142, "no").is_missing_right
     assert not Refusal(1064, "what?").is_missing_right
-
-
-def test_trial_of_variables() -> None:
-    """What can be set, or could with more rights, is kept; noise is never tried."""
-    trial = Trial()
-    rows = [
-        {"Variable_name": name}
-        for name in ("sql_mode", "timestamp", "session_track_gtids", "pseudo_thread_id", "PORT", "a.b")
-    ]
-    assert trial.candidates(rows) == ("sql_mode", "port")
-    for name, code in (
-        ("sql_mode", 0),
-        ("port", 1238),
-        ("binlog_format", 1227),
-        ("read_only", 1229),
-        ("x", 1621),
-    ):
-        trial.tell(name, code)
-    assert trial.settable == ["sql_mode", "binlog_format"]
-    assert trial.sql("sql_mode") == "SET SESSION `sql_mode` = @@SESSION.`sql_mode`"
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,10 @@ import pytest
 
 from rwrouter.cluster.probes import Row
 from rwrouter.cluster.standing import Standing
-from rwrouter.cluster.switchover import Order, Statement
-from rwrouter.config.model import ServerTlsSettings
+from rwrouter.cluster.steps import Order, Statement
 from rwrouter.model import Address, Role, Server, Snapshot, State
-from rwrouter.process.switching import OperatorHands, StepFailed, Switchover
+from rwrouter.process.hands import StepFailed
+from rwrouter.process.switching import Switchover
 from tests.unit.cluster.test_switchover import ORDER, three
 
 SERVERS = tuple(
@@ -226,15 +226,3 @@ def test_a_dry_run_changes_nothing() -> None:
     assert report["state"] == "planned"
     assert "SET GLOBAL super_read_only = 1" in str(report["steps"])
     assert world.log == ["close"]
-
-
-def test_an_operator_that_can_not_connect_is_told() -> None:
-    """As a failed step, with the server's name."""
-
-    async def play() -> None:
-        hands = OperatorHands(ORDER, {"db1": Address("127.0.0.1", 1)}, ServerTlsSettings())
-        with pytest.raises(StepFailed, match="db1: "):
-            await hands.run("db1", Statement("SELECT 1"), 5.0)
-        hands.close()
-
-    asyncio.run(play())

@@ -1,4 +1,4 @@
-"""Verdicts."""
+"""Verdicts on all that one packet holds."""
 
 import pytest
 
@@ -6,20 +6,13 @@ from rwrouter.model import Flavor
 from rwrouter.sql import plans
 from rwrouter.sql.features import Routines
 from rwrouter.sql.plans import Target
-from rwrouter.sql.statements import Verdict, is_connection_id, judge, most_careful
+from rwrouter.sql.statements import is_connection_id, judge
 from rwrouter.sql.tokens import tokenize
+from rwrouter.sql.verdicts import Verdict
 
 
 def _judge(text: str) -> Verdict:
     return judge(tokenize(text) or [], Flavor.MYSQL, Routines())
-
-
-def test_the_more_careful_verdict_wins() -> None:
-    """Primary before same before local before replica, with the effects of all."""
-    read = Verdict(Target.REPLICA, "reads", plans.FOUND_ROWS)
-    write = Verdict(Target.PRIMARY, "writes", plans.WRITES)
-    assert most_careful([read, write]) == Verdict(Target.PRIMARY, "writes", plans.WRITES | plans.FOUND_ROWS)
-    assert most_careful([read, Verdict(Target.LOCAL, "kills")]).target is Target.PRIMARY
 
 
 @pytest.mark.parametrize(
