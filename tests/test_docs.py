@@ -7,6 +7,7 @@ import pytest
 
 from rwrouter import errors
 from rwrouter.cli import reference as commands
+from rwrouter.cli.run import run, settings_from
 from rwrouter.config import reference as settings
 from rwrouter.config.load import load
 from rwrouter.errors import RouterError
@@ -37,3 +38,12 @@ def test_every_error_is_documented_with_its_numbers() -> None:
 def test_the_example_is_a_configuration_without_problems() -> None:
     """What users copy works."""
     assert len(load(DOCS / "rwrouter.toml", environ={}).servers) == 3
+
+
+def test_the_router_of_the_compose_example_starts() -> None:
+    """Its options and variables are settings without problems: the file needs no YAML to be read, being ours."""
+    text = (DOCS.parent / "docker/compose/compose.yaml").read_text().partition("\n  rwrouter:\n")[2]
+    options = re.findall(r"^      - (--\S+)$", text, re.MULTILINE)
+    variables = dict(re.findall(r"^      (RWROUTER_\w+): (\S+)$", text, re.MULTILINE))
+    given = run.make_context("run", options).params
+    assert len(settings_from(**given, environ=variables).servers) == 3
