@@ -7,7 +7,6 @@ thread (or one worker) on one core. Those that do not split reads from writes se
 import contextlib
 import importlib.metadata
 import importlib.util
-import json
 import os
 import shutil
 import signal
@@ -19,20 +18,14 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import ClassVar, Final
 
-import metadata
+import mysql_router
 import pymysql
 from servers import Servers, login
 from usage import tree
 
 HERE: Final = Path(__file__).resolve().parent
 PATIENCE: Final = 20.0  # seconds within which a proxy must let a client log in
-LOADER: Final = "lib64/ld-linux-x86-64.so.2"  # of a root file system, see ROUTER_LIBRARIES
-ROUTER_LIBRARIES: Final = (
-    "usr/lib/mysqlrouter",
-    "usr/lib/mysql-router",
-    "usr/lib/x86_64-linux-gnu",
-    "usr/lib/aarch64-linux-gnu",
-)
+CLUSTER: Final = "bench"  # what MySQL Router calls the servers
 
 
 class Unavailable(Exception):
@@ -220,9 +213,7 @@ class MySQLRouter(Proxy):
         That in *root* is run by its own dynamic loader, so that it needs neither chroot nor its files here.
         """
         if root is not None and (root / "usr/bin" / name).exists():
-            libraries = ":".join(str(root / folder) for folder in ROUTER_LIBRARIES)
-            loader = str((root / LOADER).resolve())
-            return [loader, "--library-path", libraries, str(root / "usr/bin" / name)]
+            return mysql_router.program(root, name)
         found = shutil.which(name)
         if not found:
             raise Unavailable(f"no {name} here: make a root file system with docker/make-rootfs")
@@ -316,27 +307,17 @@ class MySQLRouterSplitting(MySQLRouterSharing):
 
     def sections(self) -> str:
         """Tell it where the metadata are, which it needs for splitting, and who may read them."""
-        metadata.write(self.servers)
-        keyring = [*self.program(self.root, "mysqlrouter_keyring")]
-        key, store = f"--master-key-file={self.folder}/keyring.key", f"{self.folder}/keyring"
-        for command in (
-            ["init", key, store],
-            ["set", key, store, self.servers.user, "password", self.servers.password],
-        ):
-            subprocess.run([*keyring, *command], check=True, stdout=subprocess.DEVNULL)
-        addresses = [f"mysql://127.0.0.1:{port}" for port in self.servers.ports]
-        state = {
-            "group-replication-id": metadata.CLUSTER,
-            "cluster-metadata-servers": addresses,
-            "view-id": 1,
-        }
-        (self.folder / "state.json").write_text(json.dumps({"metadata-cache": state, "version": "1.0.0"}))
+        servers = self.servers
+        mysql_router.write_metadata(servers.sandbox, CLUSTER)
+        keyring = self.program(self.root, "mysqlrouter_keyring")
+        mysql_router.write_keyring(self.folder, keyring, servers.user, servers.password)
+        mysql_router.write_state(self.folder, servers.sandbox, CLUSTER)
         return f"""\
 {super().sections()}
-[metadata_cache:bench]
+[metadata_cache:{CLUSTER}]
 cluster_type=rs
-router_id={metadata.ROUTER_ID}
-metadata_cluster={metadata.CLUSTER}
+router_id={mysql_router.ROUTER_ID}
+metadata_cluster={CLUSTER}
 user={self.servers.user}
 ssl_mode=DISABLED
 ttl=60"""
@@ -344,7 +325,7 @@ ttl=60"""
     def routing(self) -> str:
         """Return the listener's options."""
         return f"""\
-destinations=metadata-cache://{metadata.CLUSTER}/?role=PRIMARY_AND_SECONDARY
+destinations=metadata-cache://{CLUSTER}/?role=PRIMARY_AND_SECONDARY
 routing_strategy=round-robin
 access_mode=auto
 {self.sharing()}"""

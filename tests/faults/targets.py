@@ -1,13 +1,10 @@
 """The routers that the lab torments: rwrouter, and MySQL Router as another that splits by itself.
 
-MySQL Router 9.7 splits only with the metadata of an InnoDB Cluster or ReplicaSet, which MySQL Shell writes. Here are
-those tables and columns of a ReplicaSet that it reads (its log shows the statements), as plain tables in the form of
-metadata version 2.1. Nobody changes them when roles change, as MySQL Shell's `setPrimaryInstance` would; scenarios
-with a new primary do that themselves, by `promoted`.
+MySQL Router splits only with the metadata that `benchmarks/mysql_router.py` writes. Nobody changes them when roles
+change, as MySQL Shell's `setPrimaryInstance` would; scenarios with a new primary do that themselves, by `promoted`.
 """
 
 import contextlib
-import json
 import os
 import re
 import shutil
@@ -21,19 +18,12 @@ from typing import Any, ClassVar, Final
 
 import pymysql
 
+from benchmarks import mysql_router
 from rwrouter.sandbox import Sandbox, SandboxServer
 from rwrouter.sandbox.janitor import Janitor
 from rwrouter.sandbox.router import RouterProcess
 from rwrouter.sandbox.server import free_port
 from tests.faults.load import PATIENCE, SCHEMA
-
-LOADER: Final = "lib64/ld-linux-x86-64.so.2"
-LIBRARIES: Final = (
-    "usr/lib/mysqlrouter",
-    "usr/lib/mysql-router",
-    "usr/lib/x86_64-linux-gnu",
-    "usr/lib/aarch64-linux-gnu",
-)
 
 
 class Target(ABC):
@@ -133,29 +123,12 @@ class RwRouter(Target):
 
 
 CLUSTER: Final = "lab"
-METADATA: Final = "mysql_innodb_cluster_metadata"
-METADATA_TABLES: Final = (
-    "schema_version (major INT, minor INT, patch INT)",
-    "v2_this_instance (cluster_id CHAR(36), instance_id INT, cluster_name TEXT, cluster_type TEXT)",
-    "v2_ar_clusters (cluster_id CHAR(36), cluster_name TEXT)",
-    "v2_ar_members (cluster_id CHAR(36), member_id TEXT, instance_id INT, member_role TEXT, view_id INT)",
-    """v2_instances (instance_id INT, cluster_id CHAR(36), label TEXT, mysql_server_uuid TEXT,
-    address TEXT, endpoint TEXT, xendpoint TEXT, attributes JSON)""",
-    """v2_routers (router_id INT, cluster_id CHAR(36), address TEXT, router_name TEXT, product_name TEXT,
-    version TEXT, last_check_in TIMESTAMP NULL, attributes JSON, options JSON)""",
-)
-
-
-def program(root: Path, name: str) -> list[str]:
-    """Return the command that runs a program of a root file system by its own loader, without chroot."""
-    libraries = ":".join(str(root / folder) for folder in LIBRARIES)
-    return [str((root / LOADER).resolve()), "--library-path", libraries, str(root / "usr/bin" / name)]
 
 
 def version_of_mysql_router(root: Path) -> str:
     """Return the version of the MySQL Router in *root*."""
     done = subprocess.run(
-        [*program(root, "mysqlrouter"), "--version"], capture_output=True, text=True, check=True
+        [*mysql_router.program(root), "--version"], capture_output=True, text=True, check=True
     )
     found = re.search(r"Ver (\S+)", done.stdout)
     return found[1] if found else done.stdout.strip()
@@ -179,31 +152,20 @@ class MySQLRouter(Target):
         self._process: subprocess.Popen[bytes] | None = None
         self._last = ""
 
-    def _program(self, name: str = "mysqlrouter") -> list[str]:
-        return program(self._root, name)
-
     def start(self) -> None:
         """Write the metadata and its configuration, and start it."""
-        self._write_metadata()
+        mysql_router.write_metadata(self.servers, CLUSTER)
         folder, servers = self._folder, self.servers
         for name in ("server-cert.pem", "server-key.pem"):
             shutil.copy(servers.primary.data / name, folder / name)
-        key, store = f"--master-key-file={folder}/keyring.key", f"{folder}/keyring"
-        for command in (
-            ["init", key, store],
-            ["set", key, store, servers.root.user, "password", servers.root.password],
-        ):
-            subprocess.run(
-                [*self._program("mysqlrouter_keyring"), *command], check=True, stdout=subprocess.DEVNULL
-            )
-        addresses = [f"mysql://{server.address}" for server in servers.servers]
-        state = {"group-replication-id": CLUSTER, "cluster-metadata-servers": addresses, "view-id": 1}
-        (folder / "state.json").write_text(json.dumps({"metadata-cache": state, "version": "1.0.0"}))
+        keyring = mysql_router.program(self._root, "mysqlrouter_keyring")
+        mysql_router.write_keyring(folder, keyring, servers.root.user, servers.root.password)
+        mysql_router.write_state(folder, servers, CLUSTER)
         self.port = free_port()
         (folder / "mysqlrouter.conf").write_text(self._configuration())
         with (folder / "log").open("ab") as output:
             self._process = subprocess.Popen(
-                [*self._program(), "--config", str(folder / "mysqlrouter.conf")],
+                [*mysql_router.program(self._root), "--config", str(folder / "mysqlrouter.conf")],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -232,7 +194,7 @@ threads=1
 max_idle_server_connections=64
 [metadata_cache:{CLUSTER}]
 cluster_type=rs
-router_id=1
+router_id={mysql_router.ROUTER_ID}
 metadata_cluster={CLUSTER}
 user={self.servers.root.user}
 ssl_mode=PREFERRED
@@ -252,31 +214,11 @@ client_ssl_key={folder}/server-key.pem
 server_ssl_mode=PREFERRED
 """
 
-    def _write_metadata(self) -> None:
-        run = self.servers.primary.query
-        run(f"DROP DATABASE IF EXISTS {METADATA}")
-        run(f"CREATE DATABASE {METADATA}")
-        for table in METADATA_TABLES:
-            run(f"CREATE TABLE {METADATA}.{table}")
-        run(f"INSERT INTO {METADATA}.schema_version VALUES (2, 1, 0)")
-        run(f"INSERT INTO {METADATA}.v2_this_instance VALUES ('{CLUSTER}', 1, '{CLUSTER}', 'ar')")
-        run(f"INSERT INTO {METADATA}.v2_ar_clusters VALUES ('{CLUSTER}', '{CLUSTER}')")
-        run(f"INSERT INTO {METADATA}.v2_routers (router_id, cluster_id) VALUES (1, '{CLUSTER}')")
-        for number, server in enumerate(self.servers.servers, 1):
-            uuid = server.value("SELECT @@server_uuid")
-            role = "PRIMARY" if number == 1 else "SECONDARY"
-            run(f"INSERT INTO {METADATA}.v2_ar_members VALUES ('{CLUSTER}', '{uuid}', {number}, '{role}', 1)")
-            run(
-                f"INSERT INTO {METADATA}.v2_instances VALUES ({number}, '{CLUSTER}', '{server.name}', '{uuid}', "
-                f"'{server.address}', '{server.address}', '{server.host}:0', '{{}}')"
-            )
-        self.servers.wait_in_sync()
-
     def promoted(self, server: SandboxServer) -> None:
         """Write the new roles into the metadata, as MySQL Shell does at the end of a switchover."""
         uuid = server.value("SELECT @@server_uuid")
         server.query(
-            f"UPDATE {METADATA}.v2_ar_members SET view_id = view_id + 1, "
+            f"UPDATE {mysql_router.METADATA}.v2_ar_members SET view_id = view_id + 1, "
             f"member_role = IF(member_id = '{uuid}', 'PRIMARY', 'SECONDARY')"
         )
 

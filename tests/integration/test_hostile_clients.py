@@ -3,9 +3,8 @@
 import contextlib
 import random
 import socket
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ import pytest
 from rwrouter.model import Flavor
 from rwrouter.sandbox import Sandbox
 from rwrouter.sandbox.router import RouterProcess
+from tests.integration.bystander import bystander
 from tests.integration.harness import RouterFactory, eventually
 
 SOCKET_TIMEOUT = 60.0  # seconds: what hangs longer has failed
@@ -82,36 +82,6 @@ ATTACKS: tuple[Attack, ...] = (
 )
 
 
-@contextlib.contextmanager
-def someone_else(process: RouterProcess) -> Iterator[None]:
-    """Run statements on a session of its own all the while; each has to be answered right, and soon."""
-    stop = threading.Event()
-    trouble: list[str] = []
-    ran = 0
-
-    def work() -> None:
-        nonlocal ran
-        try:
-            with process.connect(read_timeout=30) as connection, connection.cursor() as cursor:
-                while not stop.is_set():
-                    cursor.execute("SELECT %s", (ran,))
-                    assert cursor.fetchone() == (ran,)
-                    ran += 1
-        except Exception as exc:  # noqa: BLE001 - told by the assertion below
-            trouble.append(repr(exc))
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    try:
-        eventually(lambda: ran > 0 or bool(trouble), "the other session works")
-        yield
-    finally:
-        stop.set()
-        thread.join()
-    assert not trouble, trouble
-    assert ran > 0
-
-
 def attack(process: RouterProcess, one: Attack) -> int:
     """Make *one* attack; return when the router has hung up. Return the port that it came from."""
     with socket.create_connection((process.host, process.port), SOCKET_TIMEOUT) as raw:
@@ -127,7 +97,7 @@ def attack(process: RouterProcess, one: Attack) -> int:
 def test_garbage_before_the_login(mysql: Sandbox, router: RouterFactory, one: Attack) -> None:
     """The connection ends, one line says which and why, and another session notices nothing."""
     process = router(mysql, config=SHORT_HANDSHAKE)
-    with someone_else(process):
+    with bystander(process):
         port = attack(process, one)
     eventually(lambda: f"client=127.0.0.1:{port} " in process.log(), "the log names the client")
     lines = [line for line in process.log().splitlines() if f"client=127.0.0.1:{port} " in line]
@@ -155,7 +125,7 @@ def test_garbage_after_the_login(mysql: Sandbox, router: RouterFactory, packet: 
     connection = process.connect()
     raw = connection._sock  # type: ignore[attr-defined]
     port = raw.getsockname()[1]
-    with someone_else(process):
+    with bystander(process):
         raw.sendall(packet)
         raw.settimeout(SOCKET_TIMEOUT)
         with contextlib.suppress(ConnectionError):

@@ -1,7 +1,6 @@
 """What no server should send costs one connection: another server answers, or the client is told, and nobody else."""
 
 import contextlib
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,8 +10,9 @@ import pytest
 
 from rwrouter.sandbox import Sandbox
 from rwrouter.sandbox.router import RouterProcess
-from tests.fake.faults import AFTER_THE_REPLY, BEFORE_THE_FIRST_BYTE, IN_THE_RESULT, LOGIN
-from tests.fake.faulty import Fault, FaultyServer
+from tests.faults.malformed import AFTER_THE_REPLY, BEFORE_THE_FIRST_BYTE, IN_THE_RESULT, LOGIN
+from tests.faults.misbehaving import Fault, FaultyServer
+from tests.integration.bystander import bystander
 from tests.integration.harness import eventually
 
 PATIENCE = 50  # seconds: longer than every time-out of the router, shorter than a fault that stalls
@@ -74,34 +74,9 @@ def fronted(front: Fronted) -> Fronted:
     return front
 
 
-@contextlib.contextmanager
-def another_session(process: RouterProcess) -> Iterator[None]:
+def another_session(process: RouterProcess) -> contextlib.AbstractContextManager[None]:
     """Read and write on a session of its own all the while: it must notice nothing."""
-    stop = threading.Event()
-    trouble: list[str] = []
-    ran = 0
-
-    def work() -> None:
-        nonlocal ran
-        try:
-            with process.connect(read_timeout=PATIENCE) as connection, connection.cursor() as cursor:
-                while not stop.wait(0.02):
-                    cursor.execute("SELECT %s", (ran,))
-                    assert cursor.fetchone() == (ran,)
-                    cursor.execute("DO 1")
-                    ran += 1
-        except Exception as exc:  # noqa: BLE001 - told below
-            trouble.append(repr(exc))
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    try:
-        eventually(lambda: ran > 0 or bool(trouble), "the other session works")
-        yield
-    finally:
-        stop.set()
-        thread.join()
-    assert not trouble, trouble
+    return bystander(process, timeout=PATIENCE, pause=0.02, writes=True)
 
 
 def told(process: RouterProcess, sql: str) -> Any:

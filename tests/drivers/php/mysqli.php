@@ -34,6 +34,12 @@ function ask(mysqli $db, string $sql): mixed
     return $result instanceof mysqli_result ? $result->fetch_all() : $db->affected_rows;
 }
 
+/** Run a statement that has no result. */
+function change(mysqli $db, string $sql): int
+{
+    return ask($db, $sql);
+}
+
 function execute(mysqli $db, string $sql, array $values): mixed
 {
     $statement = $db->prepare($sql);
@@ -49,15 +55,6 @@ function quoted(mysqli $db, array $values): string
         fn ($value) => $value === null ? 'NULL' : (is_string($value) ? "'" . $db->real_escape_string($value) . "'" : var_export($value, true)),
         $values,
     ));
-}
-
-function fails(callable $take): array
-{
-    try {
-        return ['unexpected' => $take()];
-    } catch (mysqli_sql_exception $error) {
-        return failure($error);
-    }
 }
 
 function refused(array $options): array
@@ -110,11 +107,10 @@ step('bulk.insert', function () use ($db) {
     return [ask($db, 'INSERT INTO bulk (n, word) VALUES ' . implode(', ', $rows)), ask($db, 'SELECT COUNT(*), SUM(n), MAX(word) FROM bulk')];
 });
 step('bulk.blob', function () use ($db) {
-    $blob = str_repeat(implode('', array_map('chr', range(0, 255))), 4096);
     $statement = $db->prepare('INSERT INTO files VALUES (1, ?)');
     $none = null;
     $statement->bind_param('b', $none);
-    foreach (str_split($blob, 65536) as $part) {
+    foreach (str_split(blob(), 65536) as $part) {
         $statement->send_long_data(0, $part);
     }
     $statement->execute();
@@ -168,12 +164,7 @@ step('transaction.autocommit_off', function () use ($db) {
     $db->autocommit(true);
     return [$inside, $outside, ask($db, 'SELECT @@autocommit')];
 });
-step('transaction.isolation', function () use ($db) {
-    ask($db, 'SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED');
-    $one = ask($db, 'SELECT ' . isolation());
-    ask($db, 'SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ');
-    return [$one, ask($db, 'SELECT ' . isolation())];
-});
+step('transaction.isolation', fn () => isolation($db));
 step('transaction.read_only', function () use ($db) {
     $db->begin_transaction(MYSQLI_TRANS_START_READ_ONLY);
     $seen = fails(fn () => ask($db, "INSERT INTO items (name) VALUES ('refused')"));
@@ -187,9 +178,7 @@ step('transaction.read_only_reads', function () use ($db) {
     return $seen;
 });
 
-foreach (ERRORS as $name => $sql) {
-    step($name, fn () => fails(fn () => ask($db, $sql)));
-}
+take_errors($db);
 step('error.locked', function () use ($db) {
     $holder = connect();
     $holder->begin_transaction();
@@ -271,18 +260,8 @@ step('session.use', function () use ($db) {
     $db->select_db(env('SCHEMA'));
     return [...$seen, ask($db, 'SELECT DATABASE()'), ask($db, 'SELECT COUNT(*) > 0 FROM items')];
 });
-step('session.variables', function () use ($db) {
-    ask($db, "SET @mine = 'ü', sql_mode = 'ANSI_QUOTES', time_zone = '+03:00'");
-    $seen = ask($db, 'SELECT @mine, @@sql_mode, @@time_zone, "id" FROM items WHERE id = 1');
-    ask($db, 'SET sql_mode = DEFAULT, time_zone = DEFAULT');
-    return $seen;
-});
-step('session.temporary', function () use ($db) {
-    ask($db, 'CREATE TEMPORARY TABLE mine AS SELECT id FROM items WHERE id < 3');
-    $seen = ask($db, 'SELECT COUNT(*) FROM mine');
-    ask($db, 'DROP TEMPORARY TABLE mine');
-    return [$seen, fails(fn () => ask($db, 'SELECT COUNT(*) FROM mine'))];
-});
+step('session.variables', fn () => variables($db));
+step('session.temporary', fn () => temporary($db));
 $lock = env('SCHEMA') . '_lock';
 step('session.lock', fn () => [
     ask($db, "SELECT GET_LOCK('$lock', 5)"),
@@ -303,14 +282,7 @@ step('session.killed', function () use ($db) {
     $victim = connect();
     // mysqli::kill() is COM_PROCESS_KILL, which MySQL 9 knows no more.
     env('FLAVOR') === 'mariadb' ? $db->kill($victim->thread_id) : ask($db, "KILL {$victim->thread_id}");
-    for ($deadline = time() + 20; time() < $deadline;) {
-        try {
-            @ask($victim, 'SELECT 1');
-        } catch (mysqli_sql_exception) {
-            return 'lost';
-        }
-    }
-    return 'alive';
+    return after_kill($victim);
 });
 step('session.reconnect', function () {
     $again = connect();
@@ -342,10 +314,4 @@ step('pool.four', function () {
     }
     return array_map(fn ($n) => ask($four[$n], "SELECT COUNT(*) FROM items WHERE name LIKE 'w$n-%'"), range(0, 3));
 });
-step('pool.reads', function () {
-    $reader = connect();
-    foreach (range(1, 40) as $_) {
-        $seen = ask($reader, 'SELECT COUNT(*) >= 0 FROM bulk /* ' . env('MARKER') . ' */');
-    }
-    return $seen;
-});
+step('pool.reads', fn () => reads(connect()));

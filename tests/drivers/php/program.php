@@ -1,5 +1,6 @@
 <?php
-// What the PHP programs share: where to connect, and how to say what was seen, one JSON object a line.
+// What the PHP programs share: where to connect, how to say what was seen, one JSON object a line, and the steps that
+// are the same for each. A program brings connect(), ask(), change() and failure().
 
 const COLUMNS = 'tiny, small, medium, big, big_unsigned, price, single, twice, bits, day, span, moment, stamp, year, '
     . 'fixed, varied, long_text, bin, varied_bin, blob_, one_of, some_of, document';
@@ -24,11 +25,6 @@ function env(string $name): string
     return getenv("DRIVERS_$name");
 }
 
-function isolation(): string
-{
-    return env('FLAVOR') === 'mariadb' ? '@@tx_isolation' : '@@transaction_isolation';
-}
-
 function tables(): array
 {
     return explode("\n\n", trim(file_get_contents(env('TABLES'))));
@@ -42,6 +38,11 @@ function row(): array
         'fixed', 'naïve 🐬', "a longer text\nof two lines", "\0\xff'\\", "\0\1",
         implode('', array_map('chr', range(0, 255))), 'b', 'x,z', '{"a": [1, "é", null]}',
     ];
+}
+
+function blob(): string
+{
+    return str_repeat(implode('', array_map('chr', range(0, 255))), 4096);
 }
 
 function plain(mixed $value): mixed
@@ -79,4 +80,65 @@ function step(string $name, callable $take): void
     } else {
         say(['step' => $name, 'saw' => plain($saw)]);
     }
+}
+
+function fails(callable $take): array
+{
+    try {
+        return ['unexpected' => $take()];
+    } catch (mysqli_sql_exception | PDOException $error) {
+        return failure($error);
+    }
+}
+
+function take_errors(object $db): void
+{
+    foreach (ERRORS as $name => $sql) {
+        step($name, fn () => fails(fn () => ask($db, $sql)));
+    }
+}
+
+function isolation(object $db): array
+{
+    $variable = env('FLAVOR') === 'mariadb' ? '@@tx_isolation' : '@@transaction_isolation';
+    $seen = [];
+    foreach (['READ COMMITTED', 'REPEATABLE READ'] as $level) {
+        change($db, "SET SESSION TRANSACTION ISOLATION LEVEL $level");
+        $seen[] = ask($db, "SELECT $variable");
+    }
+    return $seen;
+}
+
+function variables(object $db): array
+{
+    change($db, "SET @mine = 'ü', sql_mode = 'ANSI_QUOTES', time_zone = '+03:00'");
+    $seen = ask($db, 'SELECT @mine, @@sql_mode, @@time_zone, "id" FROM items WHERE id = 1');
+    change($db, 'SET sql_mode = DEFAULT, time_zone = DEFAULT');
+    return $seen;
+}
+
+function temporary(object $db): array
+{
+    change($db, 'CREATE TEMPORARY TABLE mine AS SELECT id FROM items WHERE id < 3');
+    $seen = ask($db, 'SELECT COUNT(*) FROM mine');
+    change($db, 'DROP TEMPORARY TABLE mine');
+    return [$seen, fails(fn () => ask($db, 'SELECT COUNT(*) FROM mine'))];
+}
+
+function after_kill(object $victim): string
+{
+    for ($deadline = time() + 20; time() < $deadline;) {
+        if (!isset(fails(fn () => @ask($victim, 'SELECT 1'))['unexpected'])) {
+            return 'lost';
+        }
+    }
+    return 'alive';
+}
+
+function reads(object $reader): array
+{
+    foreach (range(1, 40) as $_) {
+        $seen = ask($reader, 'SELECT COUNT(*) >= 0 FROM bulk /* ' . env('MARKER') . ' */');
+    }
+    return $seen;
 }

@@ -5,340 +5,20 @@ usage: python -m tests.drivers.python.dbapi pymysql|mysqlclient|connector|connec
 
 import sys
 
-if (
-    "connector-c" in sys.argv
-):  # its wheel brings an OpenSSL, which must be loaded before Python loads the system's
+if "connector-c" in sys.argv:  # its wheel brings an OpenSSL, to be loaded before Python loads the system's
     import _mysql_connector  # noqa: F401
 
 import threading
 import time
 from collections.abc import Callable
 from contextlib import closing
-from importlib.metadata import version
 from typing import Any
 
 from tests.drivers.python import program as p
+from tests.drivers.python.dbapi_drivers import DRIVERS, Driver, total
 from tests.drivers.python.program import Absent, step
 
 NO_PREPARED = "the driver has no prepared statements: it puts parameters into the text"
-NO_CURSOR = "the driver has no server-side cursors"
-
-
-class Driver:
-    """A driver that is PyMySQL, and what others do otherwise."""
-
-    module: Any
-    stream: dict[str, Any]  # arguments of cursor() for rows as they come
-    prepared: dict[str, Any] | None = None  # arguments of cursor() for prepared statements
-    place = "%s"  # a parameter of a prepared statement
-
-    def __init__(self) -> None:
-        import pymysql.cursors
-
-        self.module = pymysql
-        self.stream = {"cursor": pymysql.cursors.SSCursor}
-
-    def version(self) -> str:
-        return version("PyMySQL")  # its own __version__ is that of the mysqlclient that it stands in for
-
-    def connect(self, **options: Any) -> Any:
-        """Connect; *options*: tls, found_rows, statements (many in one), and the driver's own."""
-        how = {
-            "host": p.HOST,
-            "port": p.PORT,
-            "user": p.USER,
-            "password": p.PASSWORD,
-            "database": p.SCHEMA,
-            "charset": "utf8mb4",
-            "autocommit": True,
-            "local_infile": True,
-        }
-        return self.module.connect(**how | self.options(options))
-
-    def options(self, options: dict[str, Any]) -> dict[str, Any]:
-        from pymysql.constants import CLIENT
-
-        flags = options.pop("found_rows", False) and CLIENT.FOUND_ROWS
-        flags |= options.pop("statements", False) and CLIENT.MULTI_STATEMENTS
-        if options.pop("tls", False):
-            options["ssl"] = {"check_hostname": False, "verify_mode": "none"}
-        # PyMySQL counts found rows unless it is told not to: its users have the flag on.
-        return options | ({"client_flag": flags} if flags else {})
-
-    def is_tls(self, connection: Any) -> bool:
-        return bool(connection._secure)
-
-    def failure(self, error: Any) -> dict[str, Any]:
-        number, message = error.args
-        return p.error(number, message)
-
-    def identity(self, connection: Any) -> int:
-        return int(connection.thread_id())
-
-    def server_version(self, connection: Any) -> str:
-        return str(connection.get_server_info())
-
-    def out(self, cursor: Any) -> Any:
-        cursor.callproc("add_up", (2, 3, None, None))
-        cursor.execute("SELECT @_add_up_2, @_add_up_3")
-        return cursor.fetchall()
-
-    def results(self, cursor: Any, sql: str) -> list[Any]:
-        """Run *sql*; return each of its results: rows, or the affected rows."""
-        cursor.execute(sql)
-        seen: list[Any] = [list(cursor.fetchall()) if cursor.description else cursor.rowcount]
-        while cursor.nextset():
-            seen.append(list(cursor.fetchall()) if cursor.description else cursor.rowcount)
-        return seen
-
-    def columns(self, cursor: Any) -> Any:
-        return [column[:2] for column in cursor.description]
-
-    def use(self, connection: Any, schema: str) -> None:
-        connection.select_db(schema)
-
-    def ping(self, connection: Any) -> Any:
-        return connection.ping(False)
-
-    def reset(self, connection: Any) -> None:
-        raise Absent("the driver does not send COM_RESET_CONNECTION")
-
-    def change_user(self, connection: Any) -> None:
-        raise Absent("the driver does not send COM_CHANGE_USER")
-
-    def reconnect(self, connection: Any) -> Any:
-        connection.ping(reconnect=True)
-        return connection
-
-    def cursor_rows(self, connection: Any) -> list[Any]:
-        raise Absent(NO_CURSOR)
-
-
-class MySQLClient(Driver):
-    """mysqlclient, on libmariadb or libmysqlclient."""
-
-    def __init__(self) -> None:
-        import MySQLdb
-        import MySQLdb.cursors
-
-        self.module = MySQLdb
-        self.stream = {"cursorclass": MySQLdb.cursors.SSCursor}
-
-    def version(self) -> str:
-        return version("mysqlclient")
-
-    def options(self, options: dict[str, Any]) -> dict[str, Any]:
-        from MySQLdb.constants import CLIENT
-
-        flags = CLIENT.FOUND_ROWS if options.pop("found_rows", False) else 0
-        options["ssl_mode"] = "REQUIRED" if options.pop("tls", False) else "DISABLED"
-        if not options.pop("statements", False):
-            options["multi_statements"] = False
-        # mysqlclient sets CLIENT.FOUND_ROWS unless client_flag is told otherwise; it ORs what it is given.
-        return options | ({"client_flag": flags} if flags else {})
-
-    def is_tls(self, connection: Any) -> bool:
-        return True  # REQUIRED: there is no connection without
-
-    def ping(self, connection: Any) -> Any:
-        return connection.ping()
-
-    def change_user(self, connection: Any) -> None:
-        connection.change_user(p.USER, p.PASSWORD, p.SCHEMA)
-
-    def reconnect(self, connection: Any) -> Any:
-        connection.close()
-        return self.connect()
-
-
-class Connector(Driver):
-    """Oracle's Connector/Python, the one in Python."""
-
-    def version(self) -> str:
-        return version("mysql-connector-python")
-
-    pure = True
-    place = "%s"
-
-    def __init__(self) -> None:
-        import mysql.connector
-
-        self.module = mysql.connector
-        self.stream = {"buffered": False}
-        self.prepared = {"prepared": True}
-
-    def options(self, options: dict[str, Any]) -> dict[str, Any]:
-        from mysql.connector.constants import ClientFlag
-
-        options.pop("statements", False)  # always on
-        if options.pop("found_rows", False):
-            options["client_flags"] = [ClientFlag.FOUND_ROWS]
-        else:
-            options["client_flags"] = [-ClientFlag.FOUND_ROWS]
-        options["ssl_disabled"] = not options.pop("tls", False)
-        options["allow_local_infile"] = True
-        options["local_infile"] = None
-        options["use_pure"] = self.pure
-        options["collation"] = "utf8mb4_general_ci"
-        merged = options | ({"use_pure": self.pure})
-        merged.pop("local_infile")
-        return merged
-
-    def connect(self, **options: Any) -> Any:
-        how = {
-            "host": p.HOST,
-            "port": p.PORT,
-            "user": p.USER,
-            "password": p.PASSWORD,
-            "database": p.SCHEMA,
-            "charset": "utf8mb4",
-            "autocommit": True,
-        }
-        return self.module.connect(**how | self.options(options))
-
-    def is_tls(self, connection: Any) -> bool:
-        return bool(connection.is_secure)
-
-    def failure(self, error: Any) -> dict[str, Any]:
-        return p.error(error.errno, error.msg, error.sqlstate)
-
-    def identity(self, connection: Any) -> int:
-        return int(connection.connection_id)
-
-    def server_version(self, connection: Any) -> str:
-        return f"{connection.server_version} {connection.server_info}"
-
-    def out(self, cursor: Any) -> Any:
-        return cursor.callproc("add_up", (2, 3, None, None))
-
-    def use(self, connection: Any, schema: str) -> None:
-        connection.database = schema
-
-    def ping(self, connection: Any) -> Any:
-        return connection.ping(reconnect=False)
-
-    def reset(self, connection: Any) -> None:
-        connection.cmd_reset_connection()
-
-    def change_user(self, connection: Any) -> None:
-        connection.cmd_change_user(p.USER, p.PASSWORD, p.SCHEMA, charset=45)
-
-    def reconnect(self, connection: Any) -> Any:
-        connection.reconnect()
-        return connection
-
-    def cursor_rows(self, connection: Any) -> list[Any]:
-        raise Absent(NO_CURSOR)
-
-
-class ConnectorC(Connector):
-    """Oracle's Connector/Python, the one in C."""
-
-    pure = False
-
-    def __init__(self) -> None:
-        super().__init__()
-        assert self.module.HAVE_CEXT
-
-
-class MariaDB(Driver):
-    """MariaDB Connector/Python, on libmariadb."""
-
-    def version(self) -> str:
-        return version("mariadb")
-
-    place = "?"
-
-    def __init__(self) -> None:
-        import mariadb
-
-        self.module = mariadb
-        self.stream = {"buffered": False}
-        self.prepared = {"binary": True}
-
-    def options(self, options: dict[str, Any]) -> dict[str, Any]:
-        from mariadb.constants import CLIENT
-
-        options.pop("charset", None)
-        flags = options.pop("found_rows", False) and CLIENT.FOUND_ROWS
-        flags |= options.pop("statements", False) and CLIENT.MULTI_STATEMENTS
-        if options.pop("tls", False):
-            options |= {"ssl": True, "ssl_verify_cert": False}
-        return options | ({"client_flag": flags} if flags else {})
-
-    def connect(self, **options: Any) -> Any:
-        how = {
-            "host": p.HOST,
-            "port": p.PORT,
-            "user": p.USER,
-            "password": p.PASSWORD,
-            "database": p.SCHEMA,
-            "autocommit": True,
-            "local_infile": True,
-        }
-        return self.module.connect(**how | self.options(options))
-
-    def is_tls(self, connection: Any) -> bool:
-        return bool(connection.tls_version)
-
-    def failure(self, error: Any) -> dict[str, Any]:
-        return p.error(error.errno, error.errmsg, error.sqlstate)
-
-    def identity(self, connection: Any) -> int:
-        return int(connection.connection_id)
-
-    def server_version(self, connection: Any) -> str:
-        return str(connection.server_info)
-
-    def out(self, cursor: Any) -> Any:
-        cursor.callproc("add_up", (2, 3, None, None))
-        rows = [list(cursor.fetchall())] if cursor.description else []
-        while cursor.nextset():
-            if cursor.description:
-                rows.append(list(cursor.fetchall()))
-        return rows
-
-    def use(self, connection: Any, schema: str) -> None:
-        connection.select_db(schema)
-
-    def ping(self, connection: Any) -> Any:
-        return connection.ping()
-
-    def reset(self, connection: Any) -> None:
-        connection.reset()
-
-    def change_user(self, connection: Any) -> None:
-        connection.change_user(p.USER, p.PASSWORD, p.SCHEMA)
-
-    def reconnect(self, connection: Any) -> Any:
-        connection.reconnect()
-        return connection
-
-    def cursor_rows(self, connection: Any) -> list[Any]:
-        from mariadb.constants import CURSOR
-
-        how = {"cursor_type": CURSOR.READ_ONLY, "prefetch_size": 100, "binary": True, "buffered": False}
-        with closing(connection.cursor(**how)) as cursor:
-            cursor.execute(p.PORTIONS)
-            return total(iter(cursor.fetchone, None))
-
-
-DRIVERS: dict[str, Callable[[], Driver]] = {
-    "pymysql": Driver,
-    "mysqlclient": MySQLClient,
-    "connector": Connector,
-    "connector-c": ConnectorC,
-    "mariadb": MariaDB,
-}
-
-
-def total(rows: Any) -> list[Any]:
-    """Return how many rows there were, and the sum of their numbers."""
-    count = numbers = 0
-    for row in rows:
-        count += 1
-        numbers += sum(row)
-    return [count, numbers]
 
 
 class Program:
@@ -356,6 +36,10 @@ class Program:
             return list(cursor.fetchall()) if cursor.description else cursor.rowcount
         finally:
             cursor.close()
+
+    def places(self, count: int) -> str:
+        """Return the text of *count* parameters."""
+        return ", ".join([self.driver.place] * count)
 
     def fails(self, sql: str, arguments: Any = None, connection: Any = None, **kind: Any) -> Any:
         """Run a statement that must fail; return the error."""
@@ -389,10 +73,8 @@ class Program:
                 return self.ask("SELECT DATABASE(), USER() LIKE 'app@%'", None, local)
 
         step("connect.socket", socket)
-        # It has no RSA: in C it refuses without TLS, in Python it sends the password in the clear.
-        tls = {"tls": True} if isinstance(driver, Connector) else {}
-        step("connect.wrong_password", lambda: self.refused(password="wrong", **tls))
-        step("connect.unknown_schema", lambda: self.refused(database="nowhere_at_all", **tls))
+        step("connect.wrong_password", lambda: self.refused(password="wrong", **driver.refusable))
+        step("connect.unknown_schema", lambda: self.refused(database="nowhere_at_all", **driver.refusable))
         step("connect.version", lambda: driver.server_version(self.db))
 
         def secured() -> Any:
@@ -404,10 +86,8 @@ class Program:
     def text(self) -> None:
         ask = self.ask
         step("text.tables", lambda: [ask(statement) for statement in p.TABLES])
-        insert = f"INSERT INTO kinds ({p.COLUMNS}) VALUES ({p.PLACES})"
-        read = f"SELECT {p.COLUMNS} FROM kinds WHERE id = %s"
-        if isinstance(self.driver, MariaDB):
-            insert, read = insert.replace("%s", "?"), read.replace("%s", "?")
+        insert = f"INSERT INTO kinds ({p.COLUMNS}) VALUES ({self.places(len(p.ROW))})"
+        read = f"SELECT {p.COLUMNS} FROM kinds WHERE id = {self.driver.place}"
         step("text.insert", lambda: ask(insert, p.ROW))
         step("text.types", lambda: ask(read, (1,)))
         step("text.nulls", lambda: [ask(insert, p.NULLS), ask(read, (2,))])
@@ -426,8 +106,7 @@ class Program:
                 ask("UPDATE kinds SET tiny = 1 WHERE id = 99"),
             ],
         )
-        places = ", ".join(["?" if isinstance(self.driver, MariaDB) else "%s"] * len(p.LITERALS))
-        step("text.literals", lambda: ask(f"SELECT {places}", p.LITERALS))
+        step("text.literals", lambda: ask(f"SELECT {self.places(len(p.LITERALS))}", p.LITERALS))
 
     def prepared(self) -> None:
         kind, place = self.driver.prepared, self.driver.place
@@ -440,15 +119,9 @@ class Program:
 
             return taken
 
-        insert = f"INSERT INTO kinds ({p.COLUMNS}) VALUES ({p.PLACES})".replace("%s", place)
-        read = f"SELECT {p.COLUMNS} FROM kinds WHERE id = {place}"
-        if type(self.driver) is Connector:  # it reads eight bytes for a binary YEAR, where servers send two
-            read = read.replace("year", "year + 0")
-        row = p.ROW
-        if (
-            type(self.driver) is ConnectorC
-        ):  # it fails on an integer past 2**63, a negative TIME, a double of 1e100
-            row = tuple(None if value in {2**64 - 1, -2.25e100, p.ROW[10]} else value for value in p.ROW)
+        insert = f"INSERT INTO kinds ({p.COLUMNS}) VALUES ({self.places(len(p.ROW))})"
+        read = f"SELECT {self.driver.readable(p.COLUMNS)} FROM kinds WHERE id = {place}"
+        row = self.driver.bound(p.ROW)
         step("prepared.insert", only(lambda kind: self.ask(insert, row, **kind)))
         step("prepared.types", only(lambda kind: self.ask(read, (3,), **kind)))
         step(
@@ -469,7 +142,7 @@ class Program:
         step("prepared.errors", only(lambda kind: self.fails(twice, (1,), **kind)))
 
     def bulk(self) -> None:
-        place = "?" if isinstance(self.driver, MariaDB) else "%s"
+        place = self.driver.place
 
         def rows() -> Any:
             with closing(self.db.cursor()) as cursor:

@@ -52,7 +52,6 @@ ROW: tuple[Any, ...] = (
     '{"a": [1, "é", null]}',
 )
 NULLS = (None,) * len(ROW)
-PLACES = ", ".join(["%s"] * len(ROW))
 LITERALS = ["'", '"', "\\", "%", "\\'; -- ", "🐬", "\0\x1a\n", "`", ""]
 CHARSETS = (
     "SELECT DATABASE(), @@character_set_client, @@character_set_connection, @@character_set_results, "
