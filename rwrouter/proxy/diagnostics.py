@@ -6,7 +6,7 @@ holds only while they are those of the statement before: so nothing need be forg
 statement asks for what another connection has, `bring` makes it so there.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from rwrouter.errors import CountsLost
 from rwrouter.model import Flavor
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from rwrouter.proxy.backend import BackendConnection
     from rwrouter.proxy.client import ClientConnection
 
-ASKING = b"SELECT FOUND_ROWS(), ROW_COUNT()"
+ASKING: Final = b"SELECT FOUND_ROWS(), ROW_COUNT()"
 
-_NO_COUNT = b"-1"  # ROW_COUNT() behind a SELECT, or a statement that failed
+_NOTHING: Final = b"SET @@SESSION.sql_notes = @@SESSION.sql_notes"  # behind it ROW_COUNT() is 0
 
 
 class Left:
@@ -116,21 +116,37 @@ def lost(client: "ClientConnection", asks: int) -> str:
 async def bring(client: "ClientConnection", backend: "BackendConnection", asks: int) -> None:
     """Make FOUND_ROWS() and ROW_COUNT() on *backend* what they are for the session. Raises CountsLost, BackendLost.
 
-    ROW_COUNT() can be made what it is behind a SELECT or an error, which is nearly every case: a write whose count is
-    asked for ran on the primary, and so does what asks.
+    ROW_COUNT() can be made what it is behind a SELECT, an error, and what changes no row. That is nearly every case: a
+    write whose count is asked for ran on the primary, and so does what asks.
     """
     why = lost(client, asks)
     if why:
         raise CountsLost(why)
     held = holders(client)
-    _, rows = read_text_result(await held.rows.query(ASKING), client.login.capabilities)
-    found, count = (rows[0][0], rows[0][1]) if rows else (None, None)
-    if found is None or (asks & COUNT and held.count is held.rows and count != _NO_COUNT):
-        raise CountsLost(f"{held.rows.endpoint.server.name} does not tell the counts of the statement before")
-    await backend.query(_with_rows(int(found)))
+    count = -1
+    if asks & COUNT and not held.failed and held.count is not held.rows:
+        _, count = await _ask(client, held.count)
+    found, with_rows = await _ask(client, held.rows)
+    if held.count is held.rows and not held.failed:
+        count = with_rows
+    if asks & COUNT and count > 0:
+        raise CountsLost(
+            f"the rows that {held.count.endpoint.server.name} has changed can't be told elsewhere"
+        )
+    await backend.query(_with_rows(found))
+    if backend.reply.error is None and count == 0:
+        await backend.query(_NOTHING)
     if backend.reply.error is not None:
         raise CountsLost(f"{backend.endpoint.server.name} does not take the counts of the statement before")
-    client.left = Left(client.request, backend, backend, held.warnings, failed=True)
+    client.left = Left(client.request, backend, backend, held.warnings, failed=count < 0)
+
+
+async def _ask(client: "ClientConnection", holder: "BackendConnection") -> tuple[int, int]:
+    """Return FOUND_ROWS() and ROW_COUNT() of *holder*. Raises CountsLost, BackendLost."""
+    _, rows = read_text_result(await holder.query(ASKING), client.login.capabilities)
+    if not rows or rows[0][0] is None or rows[0][1] is None:
+        raise CountsLost(f"{holder.endpoint.server.name} does not tell the counts of the statement before")
+    return int(rows[0][0]), int(rows[0][1])
 
 
 def _with_rows(found: int) -> bytes:

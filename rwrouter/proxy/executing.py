@@ -50,6 +50,9 @@ NEEDS_PREPARED: Final = COMMANDS - {COM_STMT_PREPARE, COM_STMT_CLOSE}
 PREPARING: Final = Plan(
     Target.PRIMARY, "a statement is prepared first where it could write", leaves=ROWS | COUNT | WARNINGS
 )
+PREPARING_READ: Final = Plan(
+    Target.REPLICA, "a read is prepared in the transaction that reads", leaves=ROWS | COUNT | WARNINGS
+)
 TIED: Final = Plan(Target.SAME, "the statement has a cursor or data on one connection")
 STRAY: Final = Plan(
     Target.SAME, "not known: its error is told with the warnings before", asks=WARNINGS, leaves=ROWS
@@ -150,7 +153,8 @@ def _prepare(client: "ClientConnection", data: bytes) -> None:
         client.fail(Denied(plan.reason))
         return
     client.statements.begin(sql, plan, client.session)
-    client.run(data, PREPARING, COM_STMT_PREPARE)
+    is_read = plan.target is Target.REPLICA and client.session.only_reads
+    client.run(data, PREPARING_READ if is_read else PREPARING, COM_STMT_PREPARE)
 
 
 def close(client: "ClientConnection", statement: PlannedStatement) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from rwrouter.errors import HandshakeError, RouterError
 from rwrouter.model import Flavor
-from rwrouter.protocol.flags import CLIENT_PLUGIN_AUTH
+from rwrouter.protocol.flags import CLIENT_MULTI_STATEMENTS, CLIENT_PLUGIN_AUTH
 from rwrouter.protocol.handshake import Login, ServerHandshake
 from rwrouter.protocol.packets import build_error
 from rwrouter.proxy.admission import admit, first_connection
@@ -51,7 +51,9 @@ class UserChange(asyncio.Protocol):
         self._gateway = gateway
         self._transport = transport
         client.let_go()
-        agreed = client.login.capabilities
+        # COM_SET_OPTION is of the connection, whoever its user is.
+        several = client.account.capabilities & CLIENT_MULTI_STATEMENTS
+        agreed = (client.login.capabilities & ~CLIENT_MULTI_STATEMENTS) | several
         self._machine: ServerHandshake | None = ServerHandshake.for_change_user(
             agreed,
             gateway.scramble() if agreed & CLIENT_PLUGIN_AUTH else client.scramble,

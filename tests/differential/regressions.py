@@ -255,6 +255,30 @@ REGRESSIONS: Final = (
         (Flavor.MARIADB,),
     ),
     Regression(
+        "several_statements_after_a_change_of_user",
+        "what COM_SET_OPTION has switched off or on was as at the login again",
+        (Command("COM_SET_OPTION", "\0\0"), ChangeUser("{s}"), Query("SELECT 1; SELECT 2")),
+    ),
+    Regression(
+        "one_statement_after_a_change_of_user",
+        "as above, the other way round",
+        (Command("COM_SET_OPTION", "\1\0"), ChangeUser("{s}"), Query("SELECT 1; SELECT 2")),
+        Greeted(ALWAYS | flags.CLIENT_DEPRECATE_EOF | flags.CLIENT_MULTI_STATEMENTS),
+    ),
+    Regression(
+        "prepare_in_a_reading_transaction",
+        "a prepared read took the transaction from its replica to the primary, with another view of the data",
+        (
+            Query("START TRANSACTION READ ONLY"),
+            Query("SELECT COUNT(*) FROM t"),
+            Prepare(2, "SELECT id FROM t WHERE id > ? ORDER BY id"),
+            Query("SELECT ROW_COUNT()"),
+            Execute(2, (1,)),
+            Query("COMMIT"),
+            Execute(2, (2,)),
+        ),
+    ),
+    Regression(
         "found_rows_behind_a_write",
         "a write leaves FOUND_ROWS() as it was; it was asked of the write's connection",
         (
@@ -287,6 +311,9 @@ REGRESSIONS: Final = (
             Query("INSERT INTO t (a) VALUES (FOUND_ROWS())"),
             Query("SELECT id FROM t WHERE id < 0"),
             Query("INSERT INTO t (a) VALUES (FOUND_ROWS())"),
+            Query("SELECT id FROM t LIMIT 2"),
+            Query("COMMIT"),
+            Query("INSERT INTO t (a) SELECT ROW_COUNT()"),
             Query("SELECT a FROM t ORDER BY id"),
         ),
     ),

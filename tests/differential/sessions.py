@@ -159,9 +159,14 @@ class Pair:
             # The server itself gives half an answer (seen of MySQL 9.7: after a cursor's columns): nothing to compare.
             self.over = True
             return
-        routed = [self._alike(packet) for packet in run(step, self._routed)]
-        told = difference([self._alike(packet) for packet in direct], routed)
+        routed = run(step, self._routed)
+        told = difference(
+            [self._alike(packet) for packet in direct], [self._alike(packet) for packet in routed]
+        )
         if told:
+            if routed and routed[-1].kind == "lost":
+                log = "\n".join(self._bench.router.log().splitlines()[-5:])
+                told += f"\n  ({routed[-1].payload.decode()}; the router's log:\n{log})"
             raise Difference(told, self._greeted, self.program)
         self.over = bool(direct) and direct[-1].kind == "lost"
 

@@ -116,6 +116,21 @@ def test_a_statement_of_the_primary_is_told(sql: str) -> None:
     on_stage(play, counting())
 
 
+def test_a_statement_that_changed_no_row_is_told_so() -> None:
+    """COMMIT outside a transaction runs where the read ran, and sets ROW_COUNT() to 0."""
+
+    async def play(stage: Stage) -> None:
+        await read(stage)
+        await stage.send(query("COMMIT"))
+        await stage.send(query("INSERT INTO t SELECT ROW_COUNT()"))
+        told = [data[5:] for name, data in stage.log if name == "db1" and data[4] == 3]
+        assert b"SQL_CALC_FOUND_ROWS" in told[-3]
+        assert told[-2].startswith(b"SET ")
+        assert told[-1].startswith(b"INSERT")
+
+    on_stage(play, counting(count=0))
+
+
 def test_a_transaction_is_told() -> None:
     """FOUND_ROWS() of the read before its BEGIN is asked in it."""
 

@@ -1,6 +1,6 @@
 """A reading transaction on a replica that meets what only the primary can run."""
 
-from tests.unit.proxy.stage import Stage, by_name, error, ok, on_stage, query, row
+from tests.unit.proxy.stage import Stage, by_name, error, ok, on_stage, packet, query, row
 
 OPEN = 2 | 1 | 0x2000
 
@@ -35,6 +35,28 @@ def test_the_transaction_goes_on_on_the_primary() -> None:
         assert await stage.send(query("SELECT 1")) in {row("db2"), row("db3")}
 
     on_stage(play, script)
+
+
+def test_a_read_is_prepared_where_the_transaction_is() -> None:
+    """It goes on on the replica; what may write is prepared on the primary, and takes it there."""
+
+    def prepared(name: str, command: bytes) -> bytes | None:
+        if command[4] == 0x16:
+            return packet(b"\x00\x07" + bytes(10), 1)
+        return script(name, command)
+
+    async def play(stage: Stage) -> None:
+        await stage.send(query("START TRANSACTION READ ONLY"))
+        home = stage.client.home
+        assert home is not None
+        stage.log.clear()
+        await stage.send(packet(b"\x16SELECT a FROM t"))
+        assert [name for name, _ in stage.log] == [home.endpoint.server.name]
+        assert stage.client.home is home
+        await stage.send(packet(b"\x16DELETE FROM t"))
+        assert stage.client.home is not home
+
+    on_stage(play, prepared)
 
 
 def test_without_a_primary_the_session_ends() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from rwrouter.model import Flavor, Greeting, Role, Snapshot
 from rwrouter.protocol.auth import native_proof
-from rwrouter.protocol.flags import CLIENT_PLUGIN_AUTH, CLIENT_SECURE_CONNECTION
+from rwrouter.protocol.flags import CLIENT_MULTI_STATEMENTS, CLIENT_PLUGIN_AUTH, CLIENT_SECURE_CONNECTION
 from rwrouter.protocol.packets import HandshakeResponse, build_change_user
 from rwrouter.proxy.client import ClientConnection
 from rwrouter.proxy.dial import Refusal
@@ -69,6 +69,18 @@ def test_a_new_session_on_new_connections() -> None:
         assert stage.client.home is None
         assert stage.gateway.clients == {stage.client.number: stage.client}
         assert await stage.send(query("SELECT 1")) in {row("db2"), row("db3")}
+
+    on_stage(play, users=USERS)
+
+
+@pytest.mark.parametrize("option", [0, 1])
+def test_several_statements_stay_as_they_were_set(option: int) -> None:
+    """COM_SET_OPTION is of the connection, not of its user: seen on both flavors."""
+
+    async def play(stage: Stage) -> None:
+        await stage.send(packet(b"\x1b" + bytes((option, 0))))
+        await changed(stage, change())
+        assert bool(stage.client.account.capabilities & CLIENT_MULTI_STATEMENTS) is not bool(option)
 
     on_stage(play, users=USERS)
 
