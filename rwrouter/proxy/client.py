@@ -551,7 +551,7 @@ class ClientConnection(asyncio.Protocol):
             self.last = backend
             statement = self.statement
             has_more = backend.reply.status & SERVER_STATUS_CURSOR_EXISTS
-            if has_more or (statement is not None and statement.has_long_data):
+            if has_more or self.cursors or (statement is not None and statement.has_long_data):
                 executing.after(self, backend)
         elif self.command in executing.COMMANDS:
             executing.after(self, backend)

@@ -225,6 +225,8 @@ def after(client: "ClientConnection", backend: "BackendConnection") -> None:
         statement_at_hand.has_long_data = False
         if backend.reply.status & SERVER_STATUS_CURSOR_EXISTS:
             client.cursors[statement_at_hand] = backend
+        else:
+            client.cursors.pop(statement_at_hand, None)  # an execution closes the cursor of the one before
     elif command == COM_STMT_RESET:
         client.cursors.pop(statement_at_hand, None)
 

@@ -70,6 +70,7 @@ VALUES: Final = [
     *("", "one", "é", "x" * 300, "it's"),
     *(b"", b"\x00\xff", b"y" * 70_000),
 ]
+STRINGS: Final = [value for value in VALUES if isinstance(value, str)]
 ATTRIBUTES: Final = [(), (), (("traceparent", "00-1"),), (("a", "é"), ("b", ""))]
 FILES: Final = [b"", b"11\tx\n12\ty\n", b"13\n", b"1\tdouble\n2\tzwei\n", b"14\t" + b"z" * 70_000 + b"\n"]
 
@@ -112,6 +113,8 @@ _OWN: Final = {Flavor.MYSQL: _lines("mysql"), Flavor.MARIADB: _lines("mariadb")}
 _DIAGNOSTICS: Final = _lines("diagnostics")
 _HAS_CONDITIONS: Final = re.compile(r"INSERT|UPDATE|REPLACE|DELETE|ALTER|CREATE|SELECT .* FROM [tu]\b")
 _PREPARED: Final = _lines("prepared")
+_HAS_PARAMETER_AS_COLUMN: Final = re.compile(r"SELECT [^W]*\?(?!.* WHERE)")
+"""What type such a column has depends, on MySQL, on the types of earlier executions there: a known difference."""
 
 
 def programs(flavor: Flavor, random: Random, length: int, *, changes_user: bool = True) -> list[Step]:
@@ -131,11 +134,16 @@ def programs(flavor: Flavor, random: Random, length: int, *, changes_user: bool 
     def text() -> str:
         return _filled(random, random.choice(pool))
 
+    texts = ["", "", ""]
+
     def prepared() -> Step:
         slot = random.randrange(3)
         if random.random() < 0.3:
-            return Prepare(slot, _filled(random, to_prepare))
+            texts[slot] = _filled(random, to_prepare)
+            return Prepare(slot, texts[slot])
         values = tuple(random.choice(VALUES) for _ in range(random.randrange(4)))
+        if flavor is Flavor.MYSQL and _HAS_PARAMETER_AS_COLUMN.match(texts[slot]):
+            values = tuple(random.choice(STRINGS) for _ in range(5))
         types, cursor = random.random() < 0.6, random.random() < 0.2
         return Execute(slot, values, types, cursor, random.choice(ATTRIBUTES))
 

@@ -279,6 +279,42 @@ REGRESSIONS: Final = (
         ),
     ),
     Regression(
+        "cursor_closed_by_an_execution",
+        "a cursor on one server stayed open for the client where the statement was executed again on another",
+        (
+            Prepare(2, "SELECT * FROM u ORDER BY id"),
+            Execute(2, cursor=True),
+            Execute(2),
+            Fetch(2, 1),
+            Execute(2, cursor=True),
+            Execute(2),
+            Fetch(2, 1),
+        ),
+    ),
+    Regression(
+        "collation_of_results_set_apart",
+        "MariaDB names the default collation where the character set of results is set behind SET NAMES … COLLATE",
+        (
+            Query("SET NAMES utf8mb4 COLLATE utf8mb4_bin"),
+            Query("SET character_set_results = utf8mb4"),
+            Query("SELECT b FROM t ORDER BY id"),
+        ),
+        flavors=(Flavor.MARIADB,),
+        missing="the collation of results is not told by the tracker",
+    ),
+    Regression(
+        "type_of_a_parameter_that_is_a_column",
+        "MySQL gives it the type of the last execution whose type did not fit, and each server has its own",
+        (
+            Prepare(1, "SELECT ? AS x"),
+            Execute(1, (-3,)),
+            Execute(1, (None,)),
+            Execute(1, (None,)),
+        ),
+        flavors=(Flavor.MYSQL,),
+        missing="the types that a statement has been executed with on other servers",
+    ),
+    Regression(
         "found_rows_behind_a_write",
         "a write leaves FOUND_ROWS() as it was; it was asked of the write's connection",
         (

@@ -60,8 +60,9 @@ class Client:
         capabilities: int,
         collation: int = 45,
         schema: str | None = None,
+        patience: float = PATIENCE,
     ) -> None:
-        self._socket = socket.create_connection(address, timeout=PATIENCE)
+        self._socket = socket.create_connection(address, timeout=patience)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._buffer = bytearray()
         self._account = account

@@ -16,7 +16,7 @@ SET NAMES DEFAULT
 SET CHARACTER SET latin1
 SET CHARACTER SET utf8mb4
 SET character_set_results = NULL
-SET character_set_results = utf8mb4
+SET character_set_results = cp850
 SET character_set_client = latin1
 SET collation_connection = utf8mb4_bin
 SET character_set_connection = latin1

@@ -196,3 +196,23 @@ def test_a_statement_in_use_stays_prepared(monkeypatch: pytest.MonkeyPatch) -> N
         assert [data[5] for name, data in stage.log if name == "db1" and data[4] == 0x19] == [2]
 
     on_stage(play, numbered)
+
+
+def test_an_execution_closes_the_cursor_before_it() -> None:
+    """Wherever that was open: the next COM_STMT_FETCH is refused by the server of the execution."""
+
+    def refusing(name: str, command: bytes) -> bytes | None:
+        return error(1421) if command[4] == 0x1C else one_parameter(name, command)
+
+    async def play(stage: Stage) -> None:
+        await stage.send(PREPARE)
+        await stage.send(execute(FIRST))
+        statement = stage.client.statements.get(FIRST)
+        assert statement is not None
+        stage.client.cursors[statement] = stage.client.last
+        await stage.send(execute(FIRST))
+        assert not stage.client.cursors
+        fetch = packet(b"\x1c" + FIRST.to_bytes(4, "little") + b"\x01\x00\x00\x00")
+        assert await stage.send(fetch) == error(1421)
+
+    on_stage(play, refusing)
