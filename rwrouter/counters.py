@@ -61,6 +61,11 @@ class ServerCounters:
     connections_total: int = _total("connections opened")
     connect_failures: int = _total("connections that could not be opened")
     outstanding: int = _now("statements under way")
+    circuits_open: int = _now(
+        "workers that open no connection there for now, because one could not be opened"
+    )
+    circuits_capped: int = _now("workers that open fewer connections there, because it was full")
+    ended_idle: int = _total("connections that it ended while they were idle, and said so")
     bytes_in: int = _total("bytes received")
     bytes_out: int = _total("bytes sent")
 

@@ -76,7 +76,7 @@ def test_every_setting_exists(page: Path) -> None:
 def test_every_log_event_is_documented() -> None:
     """The table of events has each that the code can write, and no other."""
     written = {"server_up", "server_lagging", "server_down", "primary_changed", "alarm", "alarm_over"}
-    written |= {"server_found", "server_forgotten"}
+    written |= {"server_found", "server_forgotten", "server_changed"}
     written |= {"cannot_serve", "error"}  # the monitor's own, and one that is chosen by level
     for module in (ROOT / "rwrouter").rglob("*.py"):
         written |= set(EVENT.findall(module.read_text()))

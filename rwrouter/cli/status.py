@@ -12,6 +12,10 @@ from rich.text import Text
 
 from rwrouter.cli.router import RunningRouter, admin_option
 
+CIRCUITS: Final = {
+    "circuits_open": "open no connection there for now, because one could not be opened",
+    "circuits_capped": "open fewer connections there, because it was full",
+}
 COLOURS: Final = {"up": "green", "lagging": "yellow", "draining": "yellow", "disabled": "dim", "down": "red"}
 
 
@@ -74,6 +78,12 @@ def render(status: dict[str, Any]) -> Group:
         Text(f"{server['name']} is {server['state']}: {server['reason']}")
         for server in status["servers"]
         if server["reason"]
+    ]
+    lines += [
+        Text(f"{server['name']}: {count} of {len(status['workers'])} workers {what}")
+        for server in status["servers"]
+        for name, what in CIRCUITS.items()
+        if (count := server.get(name))
     ]
     if status["problem"]:
         lines.append(Text(f"problem: {status['problem']}", style="bold red"))

@@ -30,6 +30,8 @@ def problem_of(servers: Sequence[Server], election: Election) -> str:
     whys = [
         f"{server.name} {server.reason or server.role}" for server in servers if server.state is State.DOWN
     ]
+    disabled = [server.name for server in servers if server.state is State.DISABLED]
+    whys += [f"{name} is disabled by a person (`rwrouter enable {name}` ends that)" for name in disabled]
     if election.problem:
         whys.insert(0, election.problem)
     return _short("no primary: " + "; ".join(whys))
@@ -43,6 +45,20 @@ def alarms_of(admitted: Collection[Watched], heartbeat: str) -> Iterator[str]:
     if silent and heartbeat:
         names = ", ".join(one.name for one in silent)
         yield f"monitor.heartbeat = {heartbeat} can't be read on {names}: {silent[0].no_heartbeat}"
+
+
+def rivals(admitted: Collection[Watched], primary: str) -> Iterator[str]:
+    """Yield who of those that are *admitted* is writable, and linked with none of them: an old primary that came back.
+
+    It was found, so it is no rival in an election; but who writes there directly parts the data.
+    """
+    for one in admitted:
+        is_writable = one.seen is not None and one.seen.is_writable
+        if is_writable and one.found is not None and not one.is_attached and one.name != primary:
+            yield (
+                f"{one.name} is writable, and neither follows {primary} nor any other of these servers: set read_only "
+                "(and super_read_only) there, and make it a replica again"
+            )
 
 
 def missing_rights(admitted: Collection[Watched]) -> Iterator[str]:

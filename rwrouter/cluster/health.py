@@ -3,10 +3,12 @@
     input                      UP                        DOWN
     probe answered             stays, failures forgotten UP after *rise* answers in a row
     probe failed               DOWN after *fall* in a row  stays, answers forgotten
-    worker could not connect   DOWN at once              stays, answers forgotten
+    worker could not connect   doubted: DOWN by the next  stays, answers forgotten
+                               probe that fails
 
-A server that was never seen comes up with its first answer, so that a router starts at once. What a worker
-tells opens the circuit; the next probe, which the monitor then sends at once, is the trial that closes it.
+A server that was never seen comes up with its first answer, so that a router starts at once. What a worker tells is
+looked into at once, and believed only then: it may be the worker's own trouble (a name that does not resolve, no
+descriptors left), or one of many that come at a time, and who goes down loses what runs on its open connections.
 """
 
 from dataclasses import dataclass
@@ -37,10 +39,11 @@ class Health:
     is_asked: bool = False  # whether it was probed at all
     answers: int = 0  # in a row
     failures: int = 0  # in a row
+    is_doubted: bool = False  # a worker could not connect, and no probe has looked into that yet
 
     def on_answer(self) -> bool:
         """Take in a probe that was answered. Return whether the server came up by it."""
-        self.answers, self.failures, self.is_asked = self.answers + 1, 0, True
+        self.answers, self.failures, self.is_asked, self.is_doubted = self.answers + 1, 0, True, False
         if not self.is_up and self.is_seen and self.answers < self.rise:
             return False
         came, self.is_up, self.is_seen, self.why = not self.is_up, True, True, ""
@@ -49,15 +52,11 @@ class Health:
     def on_failure(self, why: str) -> bool:
         """Take in a probe that failed because of *why*. Return whether the server went down by it."""
         self.answers, self.failures, self.why, self.is_asked = 0, self.failures + 1, why, True
-        if not self.is_up or self.failures < self.fall:
+        if not self.is_up or (self.failures < self.fall and not self.is_doubted):
             return False
-        self.is_up = False
+        self.is_up = self.is_doubted = False
         return True
 
-    def on_passive_failure(self, why: str) -> bool:
-        """Take in that a worker could not use it because of *why*. Return whether it went down by it."""
-        went = self.is_up
-        self.answers, self.is_up = 0, False
-        if went:
-            self.why = why
-        return went
+    def on_passive_failure(self) -> None:
+        """Take in that a worker could not connect to it: the next probe decides."""
+        self.answers, self.is_doubted = 0, True

@@ -11,8 +11,9 @@ from typing import Final
 
 from rwrouter.cluster import group, probes, trial
 from rwrouter.cluster.addresses import AddressMap
-from rwrouter.cluster.alarms import NO_ACCOUNT, alarms_of, missing_rights, problem_of
+from rwrouter.cluster.alarms import NO_ACCOUNT, alarms_of, missing_rights, problem_of, rivals
 from rwrouter.cluster.discovery import Seat, followed
+from rwrouter.cluster.divergence import Divergence
 from rwrouter.cluster.events import Event, changes
 from rwrouter.cluster.finder import Finder
 from rwrouter.cluster.finding import Sighting, sightings
@@ -51,6 +52,7 @@ class Monitor:
         self._jitter = jitter
         self._watched: dict[str, Watched] = {}
         self._positions = Positions()
+        self._divergence = Divergence()
         self._primary: str | None = None
         self._last_primary: str | None = None  # who was primary last, if nobody is
         self._primary_seen = 0.0  # when the primary answered last, as a primary
@@ -157,11 +159,13 @@ class Monitor:
         interval = self._settings.monitor.interval
         one.due_at = max(now, asked + interval * (1 - JITTER * self._jitter()))
         if isinstance(result, Answer):
+            known = one.seen.facts if one.seen is not None else None
             try:
                 one.take(now, result)
             except ValueError as exc:
                 result = Failure(str(exc))
             else:
+                self._compare(one, known)
                 if Topic.RIGHTS in result.answers and self._primary in {None, server}:
                     self._routines = one.routines
         if isinstance(result, Failure):
@@ -178,6 +182,19 @@ class Monitor:
         self._find(one, now, answered=isinstance(result, Answer))
         self._refresh(now)
 
+    def _compare(self, one: Watched, known: probes.Facts | None) -> None:
+        """Tell where another server answers at the address of *one* than the one which said what is *known*."""
+        assert one.seen is not None  # noqa: S101  it has answered
+        facts = one.seen.facts
+        if known is None or known.is_of_same_server(facts):
+            return
+        was, is_now = known.uuid or str(known.server_id), facts.uuid or str(facts.server_id)
+        self._note(
+            "warning", "server_changed", server=one.name, address=str(one.address), was=was, now=is_now
+        )
+        if one.name == self._primary:
+            self._positions.forget()
+
     def _find(self, one: Watched, now: float, *, answered: bool) -> None:
         """Have the servers found that *one* tells of, after its answer, or the lack of one."""
         if not one.is_admitted:
@@ -191,14 +208,12 @@ class Monitor:
         is_news, one.told = told != one.told, told
         self._finder.look(self._watched, now, is_news=is_news)
 
-    def passive_failure(self, server: str, now: float, why: str) -> None:
-        """Take *server* out at once, because a worker could not use it; the next good probe ends that."""
+    def passive_failure(self, server: str, now: float) -> None:
+        """Have *server* probed at once, because a worker could not connect to it: if that fails too, it is down."""
         one = self._watched.get(server)
-        if one is None:
-            return
-        one.health.on_passive_failure(why)
-        one.due_at = now
-        self._refresh(now)
+        if one is not None:
+            one.health.on_passive_failure()
+            self.nudge(server, now)
 
     def settable(self, version: str, names: Sequence[str], now: float) -> None:
         """Servers that greet with *version* let a client set the session variables *names*."""
@@ -250,6 +265,8 @@ class Monitor:
             if one.answered_at == now:
                 self._primary_seen = now
                 self._positions.note(now, one.executed)
+                others = {o.name: o.executed for o in admitted if o is not one and o.seen is not None}
+                self._divergence.look(now, one.executed, others)
         servers = tuple(self._server(one, now, seats) for one in admitted)
         self._publish(servers, election)
 
@@ -379,6 +396,9 @@ class Monitor:
     def _alarms(self, election: Election) -> tuple[str, ...]:
         admitted = [one for one in self._watched.values() if one.is_admitted]
         alarms = [*election.alarms, *alarms_of(admitted, self._settings.monitor.heartbeat)]
+        if election.primary is not None:
+            alarms += rivals(admitted, election.primary)
+            alarms += self._divergence.alarms(election.primary)
         if all(one.seen is not None for one in admitted):
             alarms += self._finder.alarms(self._watched)
         return (*alarms, *missing_rights(admitted))

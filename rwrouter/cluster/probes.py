@@ -185,6 +185,10 @@ class Facts:
     hostname: str = ""
     port: int = 0
 
+    def is_of_same_server(self, other: "Facts") -> bool:
+        """Tell whether who says this has said *other* before: by server_uuid and server_id."""
+        return (self.uuid, self.server_id) == (other.uuid, other.server_id)
+
 
 def read_facts(rows: Sequence[Row], greeted: Greeted) -> Facts:
     """Read the answer to FACTS. Raises ValueError if it has not one row with all columns."""

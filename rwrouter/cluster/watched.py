@@ -95,20 +95,21 @@ class Watched:
 
     def take(self, now: float, answer: Answer) -> None:
         """Take in what it answered. Raises ValueError: that is no answer of a server that can be used."""
-        for topic in Topic:
-            refusal = answer.answers.get(topic)
-            if topic in probes.NEEDED and isinstance(refusal, Refusal):
-                flavor = probes.flavor_of(answer.greeted.version)
-                right = "SLAVE MONITOR" if flavor is Flavor.MARIADB else "REPLICATION CLIENT"
-                hint = f": grant {right} to the monitor" if refusal.is_missing_right else ""
-                raise ValueError(f"does not tell its {topic}: {refusal.message} ({refusal.code}){hint}")
+        refused = _refused(answer, Topic.REPLICATION)
+        needed = _refused(answer, Topic.FACTS) or ("" if self.seen is not None else refused)
+        if needed:
+            raise ValueError(needed)
         facts = probes.read_facts(_rows(answer, Topic.FACTS), answer.greeted)
+        if self.seen is not None and not facts.is_of_same_server(self.seen.facts):
+            self._forget()
         before = self.seen
         members = before.members if before is not None else ()
         if Topic.GROUP in answer.answers:
             members = probes.read_group(_rows(answer, Topic.GROUP))
         executed = GtidSet.parse(facts.executed)
         channels = probes.read_channels(_rows(answer, Topic.REPLICATION))
+        if refused and before is not None:  # it lives, and GTIDs tell its lag: who follows whom is as it was
+            channels = tuple(replace(channel, behind=None) for channel in before.channels)
         applier = probes.read_applier(_rows(answer, Topic.APPLIER), executed)
         self._take_slow(now, answer, facts.flavor)
         self.greeted, self.executed, self.applier = answer.greeted, executed, applier
@@ -123,10 +124,15 @@ class Watched:
         if Topic.DUMPS in answer.answers:
             dumping = probes.read_dumps(_rows(answer, Topic.DUMPS))
         self.seen = Observation(self.name, self.address, facts, channels, members, replicas, dumping)
-        self.answered_at, self.trouble = now, ""
+        self.answered_at, self.trouble = now, refused
         was_seen = self.health.is_seen
         if self.health.on_answer() and was_seen:
             self.returned_at = now
+
+    def _forget(self) -> None:
+        """Know nothing any more: another server answers at the address."""
+        self.seen, self.meter, self.clock = None, LagMeter(), Clock()
+        self.lag, self.is_near = UNMEASURED, True
 
     def _take_slow(self, now: float, answer: Answer, flavor: Flavor) -> None:
         if Topic.RIGHTS not in answer.answers:
@@ -165,6 +171,17 @@ class Watched:
             self.trouble = ""
             self.health.on_failure(why)
         self.lag = self.meter.grown(now, why)
+
+
+def _refused(answer: Answer, topic: Topic) -> str:
+    """Return why the server does not tell *topic*, "" where it does."""
+    refusal = answer.answers.get(topic)
+    if not isinstance(refusal, Refusal):
+        return ""
+    flavor = probes.flavor_of(answer.greeted.version)
+    right = "SLAVE MONITOR" if flavor is Flavor.MARIADB else "REPLICATION CLIENT"
+    hint = f": grant {right} to the monitor" if refusal.is_missing_right else ""
+    return f"does not tell its {topic}: {refusal.message} ({refusal.code}){hint}"
 
 
 def _rows(answer: Answer, topic: Topic) -> Sequence[Row]:

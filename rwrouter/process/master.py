@@ -132,7 +132,7 @@ class Master:
 
     def _on_nudge(self, nudge: Nudge) -> None:
         if nudge.failed:
-            self._monitoring.failed(nudge.server, nudge.why)
+            self._monitoring.failed(nudge.server)
         else:
             self._monitoring.nudge(nudge.server, nudge.why)
 

@@ -94,9 +94,9 @@ class Monitoring:
         self._monitor.nudge(server, time.monotonic())
         self._wake.set()
 
-    def failed(self, server: str, why: str) -> None:
-        """Take *server* out: a worker could not use it, for *why*. The next good probe brings it back."""
-        self._monitor.passive_failure(server, time.monotonic(), why)
+    def failed(self, server: str) -> None:
+        """Probe *server* now: a worker could not connect to it, and has logged why. If that fails too, it is down."""
+        self._monitor.passive_failure(server, time.monotonic())
         self._wake.set()
 
     def decree(self, server: str, state: State | None, weight: int | None = None) -> None:

@@ -1,7 +1,8 @@
 """asyncio.Protocol towards a server: one connection, lent to one session at a time."""
 
 import asyncio
-from typing import Protocol, cast
+import logging
+from typing import Final, Protocol, cast
 
 from rwrouter.errors import BackendLost
 from rwrouter.protocol.flags import CLIENT_MULTI_STATEMENTS, CLIENT_QUERY_ATTRIBUTES, COM_QUERY, COM_QUIT
@@ -9,6 +10,11 @@ from rwrouter.protocol.framing import frame
 from rwrouter.protocol.response import DONE, FAILED, FIRST, LOCAL_INFILE, Reply
 from rwrouter.proxy.servers import Endpoint
 from rwrouter.routing.prepared import PreparedHere
+
+log = logging.getLogger("rwrouter.proxy")
+
+TOLD_SECONDS: Final = 1.0
+"""Between two log lines on idle connections that one server has ended: a shutdown ends thousands at a time."""
 
 
 class Borrower(Protocol):
@@ -164,7 +170,7 @@ class BackendConnection(asyncio.Protocol):
                 return
         elif not self.busy:
             # A server speaks unasked only to say that it ends (1053, 4031): what comes next is its FIN.
-            self._ended("it ended the connection")
+            self._ended(self._last_words(data))
             self.transport.abort()
             return
         out = reply.receive(data)
@@ -187,6 +193,19 @@ class BackendConnection(asyncio.Protocol):
             self._ended(f"it broke the protocol: {reply.failure}")
         elif out:
             borrower.forward(out)
+
+    def _last_words(self, data: bytes) -> str:
+        """Return why the server ends this idle connection, by the *data* that it sent unasked. Logged once a second."""
+        endpoint = self.endpoint
+        endpoint.counters.ended_idle += 1
+        why = "it ended the connection"
+        if data[4:5] == b"\xff":
+            why += f": {data[13:].decode('utf-8', 'replace')} ({int.from_bytes(data[5:7], 'little')})"
+        now = asyncio.get_running_loop().time()
+        if now >= endpoint.idle_told_at + TOLD_SECONDS:
+            endpoint.idle_told_at = now
+            log.info('event=idle_ended server=%s reason="%s"', endpoint.server.name, why)
+        return why
 
     def _collect(self, out: bytes, state: int) -> None:
         self._collected.append(out)

@@ -33,6 +33,10 @@ class Circuit:
         """Whether all is well, as far as failures go."""
         return not self._pause
 
+    def is_capped(self, now: float) -> bool:
+        """Tell whether fewer connections are opened at *now*, because the server has said that it is full."""
+        return self._cap is not None and now - self._capped_at < CAPPED_SECONDS
+
     def is_open(self, now: float) -> bool:
         """Tell whether nobody may try at *now*."""
         return bool(self._pause) and now < self.open_until

@@ -148,6 +148,8 @@ class ClientConnection(asyncio.Protocol):
         self._busy = False
         self._inbox = bytearray()
         self._paused = False  # the client is not read
+        self._stalled = False  # the client takes no more bytes for now
+        self._slowed: BackendConnection | None = None  # is not read, until the client takes bytes again
         self._transport = transport
         self._write = transport.write
         self.routes: Routes | ClientRoutes | Sticky = gateway.routes.of(self.key)
@@ -392,7 +394,7 @@ class ClientConnection(asyncio.Protocol):
     def _next_command(self) -> None:
         """Run the next command that the inbox holds, whole or by its head."""
         inbox = self._inbox
-        while len(inbox) >= 5 and not self._busy and not self.closed:
+        while len(inbox) >= 5 and not self._busy and not self.closed and not self._stalled:
             length = inbox[0] | inbox[1] << 8 | inbox[2] << 16
             if inbox[3]:
                 self.fail(
@@ -417,7 +419,7 @@ class ClientConnection(asyncio.Protocol):
         if len(inbox) == 4 and inbox[0] == inbox[1] == inbox[2] == 0 and not self._busy:
             self.fail(ClientProtocolError("an empty command"), close=True)
             return
-        if self._paused and len(inbox) < INBOX_LIMIT and not self._busy:
+        if self._paused and len(inbox) < INBOX_LIMIT and not self._busy and not self._stalled:
             self.resume()
 
     def _command(self, data: bytes) -> None:
@@ -436,6 +438,7 @@ class ClientConnection(asyncio.Protocol):
             self.close()
         elif command == COM_CHANGE_USER:
             self._busy = True
+            self.resume()  # for the rest of the login
             rest, self._inbox = bytes(self._inbox), bytearray()
             user_change.begin(self, self._transport, data + rest)
         else:
@@ -776,14 +779,24 @@ class ClientConnection(asyncio.Protocol):
     # -- backpressure
 
     def pause_writing(self) -> None:
-        """The client is too slow for its result: let the server wait."""
+        """The client is too slow for its result: let the server wait, and what the client has sent ahead.
+
+        Another server would else answer that, and nobody would know which one to read again.
+        """
+        self._stalled = True
+        self.pause()
         if self.current is not None and not self.current.closed:
-            self.current.transport.pause_reading()
+            self._slowed = self.current
+            self._slowed.transport.pause_reading()
 
     def resume_writing(self) -> None:
         """The client takes bytes again."""
-        if self.current is not None and not self.current.closed:
-            self.current.transport.resume_reading()
+        self._stalled = False
+        slowed, self._slowed = self._slowed, None
+        if slowed is not None and not slowed.closed:
+            slowed.transport.resume_reading()
+        if not self._busy:
+            self._next_command()
 
     def backend_full(self) -> None:
         """The server is too slow for what the client sends."""

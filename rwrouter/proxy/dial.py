@@ -178,7 +178,8 @@ async def _until_it_is_down(endpoint: Endpoint, limit: asyncio.Timeout) -> Async
     """End *limit* as soon as the monitor finds *endpoint* down: a hung server must not cost the whole time-out."""
 
     def give_up() -> None:
-        limit.reschedule(0.0)
+        if not limit.expired():  # it ends already, and takes no other time any more
+            limit.reschedule(0.0)
 
     endpoint.dialing.add(give_up)
     try:

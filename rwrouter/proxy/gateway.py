@@ -229,9 +229,12 @@ class Gateway:
     def totals_by_server(self, indexes: Mapping[str, int]) -> list[ServerCounters]:
         """Return what this worker has counted of each server, in the order of the scoreboard's rows."""
         rows = [ServerCounters() for _ in range(max(indexes.values(), default=-1) + 1)]
+        now = self.loop.time()
         for name, endpoint in self.routes.endpoints.items():
             if name in indexes:
-                rows[indexes[name]] = endpoint.counters
+                rows[indexes[name]] = counted = endpoint.counters
+                counted.circuits_open = int(endpoint.circuit.is_open(now))
+                counted.circuits_capped = int(endpoint.circuit.is_capped(now))
         return rows
 
     # -- tasks

@@ -4,6 +4,7 @@ What a server refuses to one account says nothing of the server: only that clien
 (1040) has fewer connections opened, and goes on with those it has. One that ends, or has blocked this host, fails.
 """
 
+from errno import EADDRNOTAVAIL, EMFILE, ENFILE, ENOBUFS, ENOMEM
 from typing import TYPE_CHECKING, Final
 
 from rwrouter.errors import BackendProtocolError
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 FULL: Final = frozenset({1040})  # ER_CON_COUNT_ERROR
 UNWELL: Final = frozenset({1053, 1129, 1130, 3032})
 """ER_SERVER_SHUTDOWN, ER_HOST_IS_BLOCKED, ER_HOST_NOT_PRIVILEGED, ER_SERVER_OFFLINE_MODE: whoever comes."""
+
+OUR_OWN: Final = frozenset({EMFILE, ENFILE, ENOBUFS, ENOMEM, EADDRNOTAVAIL})
+"""The router, or its machine, has no descriptors, memory or ports left: that says nothing of the server."""
 
 
 class LeftAlone(Exception):
@@ -45,7 +49,10 @@ async def open_connection(
             circuit.succeeded()
         raise
     except (BackendProtocolError, OSError) as exc:
-        gateway.refused(endpoint, reason(gateway, endpoint, exc))
+        if isinstance(exc, OSError) and exc.errno in OUR_OWN:
+            circuit.abandoned()
+        else:
+            gateway.refused(endpoint, reason(gateway, endpoint, exc))
         raise
     except BaseException:
         circuit.abandoned()

@@ -51,6 +51,9 @@ BEHIND_ERRORS = frozenset({1044, 1049, 1054, 1142, 1143, 1146, 1176, 1305, 1370}
 
 ACCESS_DENIED = 1045
 
+RETRY_SECONDS = 0.1
+"""Between two tries to connect to a primary that the monitor finds well: many may wait for that, and try together."""
+
 _READ_ONLY_SERVER = (1290).to_bytes(2, "little")
 
 _ANYWHERE = frozenset({COM_PING, COM_INIT_DB, COM_RESET_CONNECTION})
@@ -175,7 +178,10 @@ async def _for_write(
     if where is Where.PRIMARY and endpoint is not routes.writable:
         endpoint = None
     is_anywhere = command in _ANYWHERE or holding.is_remembered(plan.effects)
+    failures = 0  # to connect
     while True:
+        if failures > 1:
+            await asyncio.sleep(RETRY_SECONDS)
         if endpoint is None and routes.writable is None and is_anywhere:
             endpoint, where = client.routes.readers.pick(), Where.LAST
         if endpoint is None:
@@ -199,6 +205,7 @@ async def _for_write(
             raise NoServer(f"{endpoint.server.name}: {unfit}") from unfit
         except (RouterError, OSError) as exc:
             why = _unreachable(client, endpoint, exc)
+            failures += 1
         else:
             if where is not Where.LAST and endpoint is not routes.writable and holding.is_movable(client):
                 # It takes no writes any more: that came while the connection was made ready. A BEGIN would succeed
@@ -521,6 +528,8 @@ def _wait_for_primary(client: "ClientConnection", backend: BackendConnection, er
 
 def _retry(client: "ClientConnection", failed: Endpoint, where: Where) -> None:
     gateway = client.gateway
+    if client.retries == 0:
+        client.held_until = 0.0  # what an earlier statement has left
     gateway.counters.retries += 1
     client.retries += 1
     client.current = None
@@ -559,7 +568,6 @@ def lost_in_statement(client: "ClientConnection", backend: BackendConnection, wh
         )
         _retry(client, backend.endpoint, Where.READ)
     elif client.plan.effects == plans.BEGINS and client.session.free and not client.started:
-        client.held_until = 0.0
         _retry(client, backend.endpoint, Where.PRIMARY)  # nothing has begun for the client
     else:
         client.lost(backend, why)

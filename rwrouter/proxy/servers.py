@@ -29,6 +29,7 @@ class Endpoint:
         "circuit",
         "counters",
         "dialing",
+        "idle_told_at",
         "is_gone",
         "late_until",
         "latency",
@@ -43,6 +44,7 @@ class Endpoint:
         self.circuit = Circuit()
         self.dialing: set[Callable[[], None]] = set()  # each gives one connection up that is being opened
         self.is_gone = False  # not among the servers any more: sessions leave it when they can
+        self.idle_told_at = float("-inf")  # when it was logged last that it has ended an idle connection
         self.late_until = 0.0  # reads do not wait there for writes: one has waited in vain
         self.outstanding = 0
         self.latency = Latency()

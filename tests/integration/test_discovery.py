@@ -77,6 +77,21 @@ def test_discovery_can_be_switched_off(cluster: Sandbox) -> None:
         assert [server.name for server in watch.snapshot.servers] == ["replica1"]
 
 
+def test_who_needs_a_weight_is_listed_beside_those_that_are_found(cluster: Sandbox) -> None:
+    """A list and discovery together: weight and zone as listed, the role as found, and nobody twice."""
+    light = cluster.replicas[0]
+    listed = [
+        ServerSettings(address=cluster.replicas[1].address, name="seed"),
+        ServerSettings(address=light.address, name="light", weight=7, zone="b"),
+    ]
+    with granted(cluster, RIGHTS[cluster.flavor]), Watch(cluster, servers=listed, discovery=True) as watch:
+        watch.until(all_up)
+        found = {server.name: server for server in watch.snapshot.servers}
+    assert found.keys() == {"seed", "light", cluster.primary.address}
+    assert (found["light"].weight, found["light"].zone, found["light"].role) == (7, "b", Role.REPLICA)
+    assert found[cluster.primary.address].role is Role.PRIMARY
+
+
 def test_one_server_at_two_addresses_is_one(cluster: Sandbox) -> None:
     """It is told by its identity, whatever its addresses look like."""
     port = cluster.primary.port

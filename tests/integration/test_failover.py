@@ -2,14 +2,17 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pymysql
 import pytest
 
+from rwrouter.cli.router import RunningRouter
 from rwrouter.model import Flavor
 from rwrouter.sandbox import Sandbox, SandboxServer
 from rwrouter.sandbox.options import replication_statements
+from rwrouter.sandbox.router import RouterProcess
 from tests.integration import harness
 from tests.integration.harness import RouterFactory, eventually
 
@@ -180,6 +183,68 @@ def test_a_transaction_gets_the_servers_own_error(set_of_three: Sandbox, router:
             if set_of_three.flavor is Flavor.MYSQL:
                 primary.query("SET GLOBAL super_read_only = 0")
             read_only(primary, on=False)
+
+
+@pytest.mark.parametrize("variable", ["read_only", "super_read_only"])
+def test_a_primary_that_is_made_read_only_by_hand(
+    set_of_three: Sandbox, router: RouterFactory, variable: str
+) -> None:
+    """Writes of every kind wait, and are done once when it is writable again; reads go on, and status says why."""
+    if variable == "super_read_only" and set_of_three.flavor is Flavor.MARIADB:
+        pytest.skip("MariaDB has read_only alone")
+    primary = set_of_three.primary
+    primary.query("DROP DATABASE IF EXISTS shut")
+    primary.query("CREATE DATABASE shut")
+    primary.query("CREATE TABLE shut.t (a INT)")
+    set_of_three.wait_in_sync()
+    process = router(set_of_three, config=WAIT.format(wait="90s"))
+    done: list[str] = []
+
+    def run(name: str, work: Callable[[Any], object]) -> None:
+        with process.connect(database="shut", read_timeout=120) as connection, connection.cursor() as cursor:
+            ready.wait()
+            work(cursor)
+            done.append(name)
+
+    works: dict[str, Callable[[Any], object]] = {
+        "insert": lambda cursor: cursor.execute("INSERT INTO t VALUES (1)"),
+        "ddl": lambda cursor: cursor.execute("CREATE TABLE made (a INT)"),
+        "transaction": lambda cursor: [
+            cursor.execute(sql) for sql in ("BEGIN", "INSERT INTO t VALUES (2)", "COMMIT")
+        ],
+        "no autocommit": lambda cursor: [
+            cursor.execute(sql) for sql in ("SET autocommit = 0", "INSERT INTO t VALUES (3)", "COMMIT")
+        ],
+    }
+    ready = threading.Barrier(len(works) + 1)
+    threads = [threading.Thread(target=run, args=work) for work in works.items()]
+    for thread in threads:
+        thread.start()
+    with process.connect() as connection, connection.cursor() as cursor:
+        primary.query(f"SET GLOBAL {variable} = 1")
+        try:
+            eventually(lambda: status_of(process)["primary"] is None, "it is no primary any more")
+            assert "is writable" in status_of(process)["problem"]
+            assert "read_only" in status_of(process)["problem"]
+            ready.wait()
+            eventually(lambda: status_of(process)["totals"]["held_now"] == len(works), "all of them wait")
+            for _ in range(20):
+                assert cursor.execute("SELECT COUNT(*) FROM shut.t") == 1
+                assert cursor.fetchone() == (0,)
+            assert done == []
+        finally:
+            primary.query("SET GLOBAL read_only = 0")
+    for thread in threads:
+        thread.join(120)
+    assert sorted(done) == sorted(works)
+    assert [row["a"] for row in primary.query("SELECT a FROM shut.t ORDER BY a")] == [1, 2, 3]
+    eventually(lambda: status_of(process)["problem"] == "", "all is well again")
+    set_of_three.wait_in_sync()
+
+
+def status_of(process: RouterProcess) -> dict[str, Any]:
+    """Return /v1/status."""
+    return RunningRouter(f"127.0.0.1:{process.admin_port}").ask("/v1/status")
 
 
 def test_everything_gone_and_back(set_of_three: Sandbox, router: RouterFactory) -> None:

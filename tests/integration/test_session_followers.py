@@ -1,6 +1,8 @@
 """What follows a session to each server: its role, its new password, its variables, what a reset takes away."""
 
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pymysql
@@ -8,7 +10,8 @@ import pytest
 
 from rwrouter.model import Flavor
 from rwrouter.sandbox import Sandbox
-from rwrouter.sandbox.records import ran_on
+from rwrouter.sandbox.records import ran_on, statements
+from rwrouter.sandbox.server import SandboxServer
 from tests.integration.harness import RouterFactory
 
 REPLICAS = {"replica1", "replica2"}
@@ -99,3 +102,77 @@ def test_a_reset_ends_all_that_ties(
         with pytest.raises(pymysql.err.ProgrammingError):
             cursor.execute("SELECT * FROM tmp")
     assert set(ran_on(cluster, marker)) == REPLICAS
+
+
+@contextmanager
+def time_zone(name: str, servers: list[SandboxServer]) -> Iterator[None]:
+    """Make the time zone *name* known on *servers* alone: an hour ahead of UTC."""
+    make = [
+        "INSERT INTO mysql.time_zone (Use_leap_seconds) VALUES ('N')",
+        f"INSERT INTO mysql.time_zone_name VALUES ('{name}', LAST_INSERT_ID())",
+        "INSERT INTO mysql.time_zone_transition_type VALUES (LAST_INSERT_ID(), 0, 3600, 0, 'TST')",
+    ]
+    drop = [
+        f"SET @id = (SELECT Time_zone_id FROM mysql.time_zone_name WHERE Name = '{name}')",
+        "DELETE FROM mysql.time_zone_transition_type WHERE Time_zone_id = @id",
+        "DELETE FROM mysql.time_zone WHERE Time_zone_id = @id",
+        "DELETE FROM mysql.time_zone_name WHERE Time_zone_id = @id",
+    ]
+    for server in servers:
+        on_its_own(server, make)
+    try:
+        yield
+    finally:
+        for server in servers:
+            on_its_own(server, drop)
+
+
+def on_its_own(server: SandboxServer, changes: list[str]) -> None:
+    """Make *changes* on *server* that no other server hears of; a replica stays read-only for applications."""
+    before = []
+    if server.flavor is Flavor.MYSQL and server.value("SELECT @@GLOBAL.super_read_only"):
+        before.append("SET GLOBAL super_read_only = 0")
+    server.run([*before, "SET SESSION sql_log_bin = 0", *changes])
+    if before:
+        server.query("SET GLOBAL super_read_only = 1")
+
+
+def times_refused(server: SandboxServer, zone: str) -> int:
+    """Return how often *server* has been asked for the time *zone*, which it does not know."""
+    if server.flavor is Flavor.MARIADB:
+        return len(statements(server, zone))
+    return int(
+        server.value(
+            "SELECT SUM_ERROR_RAISED FROM performance_schema.events_errors_summary_global_by_error "
+            "WHERE ERROR_NUMBER = 1298"
+        )
+    )
+
+
+def test_a_replica_that_refuses_a_sessions_variable_is_left_by_that_session_alone(
+    cluster: Sandbox, router: RouterFactory, schema: str, marker: str
+) -> None:
+    """A time zone that one replica does not know: the session reads elsewhere, and there again with another one."""
+    refusing, other = cluster.replicas
+    zone = f"Test/{schema}"
+    with time_zone(zone, [cluster.primary, other]):
+        front = router(cluster, weights=WEIGHTS)
+        before = times_refused(refusing, zone)
+        with front.connect() as connection, connection.cursor() as cursor:
+            cursor.execute(f"SET time_zone = '{zone}'")
+            for _ in range(12):
+                cursor.execute(f"SELECT @@time_zone /* {marker} refused */")
+                assert cursor.fetchone() == (zone,)
+            assert set(ran_on(cluster, f"{marker} refused")) == {other.name}
+            assert times_refused(refusing, zone) == before + 1  # it is not asked again
+            with front.connect() as another, another.cursor() as reads:
+                for _ in range(6):
+                    reads.execute(f"SELECT 1 /* {marker} other */")
+            assert set(ran_on(cluster, f"{marker} other")) == REPLICAS
+            cursor.execute("SET time_zone = '+02:00'")
+            for _ in range(6):
+                cursor.execute(f"SELECT @@time_zone /* {marker} again */")
+                assert cursor.fetchone() == ("+02:00",)
+            assert set(ran_on(cluster, f"{marker} again")) == REPLICAS
+        assert "event=server_down" not in front.log()
+        assert "event=shunned" not in front.log()

@@ -30,14 +30,14 @@ class Watch:
         """Probe for ever."""
         self._tick()
 
-    def nudge(self, server: str, why: str, *, failed: bool) -> None:
+    def nudge(self, server: str, why: str, *, failed: bool) -> None:  # noqa: ARG002
         """A worker saw something."""
-        self.history.loop.call_later(self.rng.random() * self.lateness, self._nudged, server, why, failed)
+        self.history.loop.call_later(self.rng.random() * self.lateness, self._nudged, server, failed)
 
-    def _nudged(self, server: str, why: str, failed: bool) -> None:
+    def _nudged(self, server: str, failed: bool) -> None:
         now = self.history.loop.time()
         if failed:
-            self.monitor.passive_failure(server, now, why)
+            self.monitor.passive_failure(server, now)
         else:
             self.monitor.nudge(server, now)
         self._send()

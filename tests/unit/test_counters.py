@@ -23,7 +23,7 @@ def test_each_counter_says_what_it_counts() -> None:
     """Metrics and documentation take their words from here."""
     assert all(help_of(WorkerCounters).values())
     assert all(help_of(ServerCounters).values())
-    assert gauges(ServerCounters) == {"connections", "outstanding"}
+    assert gauges(ServerCounters) == {"connections", "outstanding", "circuits_open", "circuits_capped"}
     assert gauges(WorkerCounters) == {"clients", "sessions_pinned", "held_now"}
 
 

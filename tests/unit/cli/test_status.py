@@ -36,6 +36,19 @@ def test_the_table_shows_each_server() -> None:
     ]
 
 
+def test_circuits_are_told() -> None:
+    """A server that the monitor finds well, and to which workers open no connection, says so."""
+    told = build_status(FixedSource())
+    told["servers"][1] |= {"circuits_open": 1, "circuits_capped": 2}
+    console = Console(width=160, no_color=True)
+    with console.capture() as shown:
+        console.print(render(told))
+    assert (
+        "db2: 1 of 2 workers open no connection there for now, because one could not be opened" in shown.get()
+    )
+    assert "db2: 2 of 2 workers open fewer connections there, because it was full" in shown.get()
+
+
 def test_nothing_is_cut_on_a_narrow_terminal() -> None:
     """At 80 columns every number and every reason is still there."""
     console = Console(width=80, no_color=True)

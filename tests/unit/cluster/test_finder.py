@@ -235,7 +235,7 @@ def test_a_listed_name_that_moves_to_another_server_is_followed() -> None:
 
 
 def test_a_found_one_that_became_a_set_of_its_own_is_no_rival() -> None:
-    """A replica that was cut off and made writable is dropped; nobody is warned of two primaries."""
+    """A replica that was cut off and made writable is told of, and dropped; it is never chosen."""
     world = net(size=2)
     two = world.servers["db2"]
     two.source, two.read_only = None, False
@@ -243,9 +243,11 @@ def test_a_found_one_that_became_a_set_of_its_own_is_no_rival() -> None:
     world.run(30.0)
     assert world.monitor.snapshot.primary == "db1"
     assert world.state("db2:3306") is State.LAGGING
-    assert not any("writable" in alarm for alarm in world.monitor.snapshot.alarms)
+    (alarm,) = [alarm for alarm in world.monitor.snapshot.alarms if "writable" in alarm]
+    assert alarm.startswith("db2:3306 is writable, and neither follows db1 nor any other of these servers")
     world.run(400.0)
     assert world.names() == ["db1"]
+    assert not any("writable" in alarm for alarm in world.monitor.snapshot.alarms)
 
 
 def test_a_reload_keeps_what_was_found() -> None:

@@ -17,8 +17,9 @@ from rwrouter.cluster.health import Health, ramp
         ("one answer is not enough to come back", "+--+", False),
         ("two in a row are", "+--++", True),
         ("a failure between starts again", "+--+-+", False),
-        ("what a worker saw counts at once", "+!", False),
-        ("and the next probes bring it back", "+!++", True),
+        ("what a worker saw alone takes nobody out", "+!", True),
+        ("the probe that it brings about does, if it fails too", "+!-", False),
+        ("and ends the doubt if it is answered", "+!+-", True),
         ("a server never seen is down", "---", False),
         ("and comes with its first answer", "---+", True),
         ("a worker's word says nothing of an unseen server", "!+", True),
@@ -54,7 +55,10 @@ def apply(health: Health, event: str) -> bool:
     """Play one *event*; return whether the health says that it changed."""
     if event == "+":
         return health.on_answer()
-    return health.on_failure("no answer") if event == "-" else health.on_passive_failure("lost")
+    if event == "-":
+        return health.on_failure("no answer")
+    health.on_passive_failure()
+    return False
 
 
 def test_a_server_that_comes_back_starts_slowly() -> None:

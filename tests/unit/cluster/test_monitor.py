@@ -39,6 +39,8 @@ class FakeServer:
     behind: int | None = 0
     executed: int = 5
     failure: Failure | None = None
+    status: Refusal | None = None  # instead of SHOW REPLICA STATUS
+    identity: str = ""  # its server_uuid, where it is another one than its number says
     version: str = "9.7.4"
     rights: tuple[str, ...] = ("SHOW_ROUTINE",)
     replicas: list[Row] | Refusal = field(default_factory=list)  # as SHOW REPLICAS tells
@@ -54,14 +56,14 @@ class FakeServer:
             "Replica_SQL_Running": self.applier, "Seconds_Behind_Source": self.behind,
         }  # fmt: skip
         facts: dict[str, object] = {
-            "version": self.version, "uuid": f"u{self.number}", "server_id": self.number,
+            "version": self.version, "uuid": self.identity or f"u{self.number}", "server_id": self.number,
             "read_only": int(self.read_only), "executed": f"{A}:1-{self.executed}", "now": now,
             "hostname": f"host{self.number}", "port": 3306,
         }  # fmt: skip
         routine: Row = {"home": "shop", "name": "Price", "access": "NO SQL"}
         rows: dict[Topic, list[Row] | Refusal] = {
             Topic.FACTS: [facts],
-            Topic.REPLICATION: [channel] if self.source else [],
+            Topic.REPLICATION: self.status or ([channel] if self.source else []),
             Topic.APPLIER: DENIED,
             Topic.GROUP: DENIED,
             Topic.ROUTINES: [routine],
@@ -274,18 +276,22 @@ def test_a_wrong_password_from_the_start_says_what_to_set() -> None:
     assert world.monitor.snapshot.greeting is None
 
 
-def test_what_workers_see_counts_at_once() -> None:
-    """Out with the word of a worker, probed at once, and back if that is answered."""
+def test_what_workers_see_is_looked_into_at_once() -> None:
+    """Probed with the word of a worker, and out if that fails too: the worker's own trouble ends nothing."""
     world = World.of()
-    world.monitor.passive_failure("db2", world.now, "connection reset")
-    assert world.state("db2") is State.DOWN
+    world.monitor.passive_failure("db2", world.now)
+    assert world.state("db2") is State.UP
     assert world.monitor.next_due() == world.now
     world.run(0.0)
     assert world.state("db2") is State.UP
+    world.servers["db2"].failure = REFUSED
+    world.monitor.passive_failure("db2", world.now)
+    world.run(0.0)
+    assert world.state("db2") is State.DOWN
     world.monitor.nudge("db3", world.now)
     assert [probe.server for probe in world.monitor.due(world.now)] == ["db3"]
     world.monitor.nudge("nobody", world.now)
-    world.monitor.passive_failure("nobody", world.now, "")
+    world.monitor.passive_failure("nobody", world.now)
 
 
 def test_one_probe_at_a_time_for_a_server() -> None:
@@ -319,6 +325,53 @@ def test_a_server_that_can_not_be_watched_is_down_and_says_why() -> None:
     monitor.answer("db1", 0.1, Answer(Greeted("9.7.4", 0, 255), answers))
     assert monitor.snapshot.server("db1").state is State.DOWN
     assert "is missing" in monitor.snapshot.server("db1").reason
+
+
+def test_a_right_that_is_taken_away_takes_no_server_out() -> None:
+    """Roles are known by other words, lag by GTIDs: an alarm names the right, and clients go on."""
+    world = World.of()
+    for one in world.servers.values():
+        one.status = Refusal(1227, "Access denied; you need REPLICATION CLIENT")
+    world.run(5.0)
+    snapshot = world.monitor.snapshot
+    assert snapshot.primary == "db1"
+    assert {server.state for server in snapshot.servers} == {State.UP}
+    assert world.lag("db2") == Lag(0.0, "GTID positions")
+    said = "does not tell its replication: Access denied; you need REPLICATION CLIENT (1227): grant"
+    assert sum(said in alarm for alarm in snapshot.alarms) == 3
+    world.servers["db1"].executed = world.servers["db3"].executed = 9  # and db2 stands still
+    world.run(14.0)
+    assert world.state("db2") is State.LAGGING
+    assert world.state("db3") is State.UP
+    for one in world.servers.values():
+        one.status = None
+    world.servers["db2"].executed = 9
+    world.run(3.0)
+    assert not any("does not tell" in alarm for alarm in world.monitor.snapshot.alarms)
+    assert world.state("db2") is State.UP
+
+
+def test_another_server_at_a_known_address_is_told() -> None:
+    """What was known of the one before counts for nothing; the log has both identities."""
+    world = World.of()
+    world.events.clear()
+    world.servers["db2"].identity, world.servers["db2"].source = "u7", None
+    world.run(2.0)
+    assert world.state("db2") is State.LAGGING
+    assert world.monitor.snapshot.server("db2").reason == "is not a replica"
+    (event,) = [event for event in world.events if event.name == "server_changed"]
+    assert str(event) == "event=server_changed server=db2 address=db2:3306 was=u2 now=u7"
+
+
+def test_what_the_primary_lacks_is_an_alarm() -> None:
+    """A replica that was written to past the primary, once the primary has had the time to get it."""
+    world = World.of()
+    world.servers["db2"].executed = 7
+    world.run(2.0)
+    assert not any("has transactions" in alarm for alarm in world.monitor.snapshot.alarms)
+    world.run(6.0)
+    (alarm,) = [alarm for alarm in world.monitor.snapshot.alarms if "has transactions" in alarm]
+    assert alarm.startswith(f"db2 has transactions that the primary db1 lacks ({A}:1-7)")
 
 
 def test_session_variables_are_tried_once_a_version() -> None:

@@ -67,7 +67,7 @@ def test_a_hung_server_delays_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_workers_words_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A failure that a worker saw is in a snapshot before the next probe; a nudge and a decree are too."""
+    """What a worker saw, and what a person decides, is taken at once; a decree needs no probe."""
     monkeypatch.setattr(Link, "ask", lambda _, probe: answered(probe, read_only=probe.server == "b"))
     told: list[str] = []
 
@@ -75,7 +75,7 @@ def test_workers_words_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
         if snapshot.primary == "a" and not told:
             told.append("once")
             monitoring.nudge("a", "1290")
-            monitoring.failed("b", "connection reset")
+            monitoring.failed("b")
             monitoring.decree("b", State.DISABLED)
         return snapshot.server("b").state is State.DISABLED
 

@@ -1,6 +1,7 @@
 """The servers' side: replies reach who asked, and a lost connection is told once."""
 
 import asyncio
+import logging
 
 import pytest
 
@@ -68,12 +69,26 @@ def test_a_reply_reaches_the_borrower() -> None:
     assert not backend.busy
 
 
-def test_a_server_that_speaks_unasked_is_left() -> None:
-    """It says that it ends: the connection is closed, and the borrower told."""
-    backend, borrower, transport = made()
-    backend.data_received(error(1053))
-    assert transport.aborted
-    assert borrower.told[0][0] == "lost"
+def test_a_server_that_speaks_unasked_is_left(caplog: pytest.LogCaptureFixture) -> None:
+    """It says that it ends: the connection is closed, the borrower told, and the log, once for many connections."""
+    caplog.set_level(logging.INFO)
+
+    async def play() -> None:
+        backend, borrower, transport = made()
+        backend.data_received(error(1053, "Server shutdown in progress"))
+        assert transport.aborted
+        assert borrower.told == [("lost", "it ended the connection: Server shutdown in progress (1053)")]
+        other = BackendConnection(backend.endpoint, 8, CAPABILITIES, client_tracks=True, schema=b"")
+        other.connection_made(Transport())
+        other.borrower = borrower
+        other.data_received(error(1053))
+        assert backend.endpoint.counters.ended_idle == 2
+
+    asyncio.run(play())
+    told = [one.getMessage() for one in caplog.records]
+    assert told == [
+        'event=idle_ended server=db1 reason="it ended the connection: Server shutdown in progress (1053)"'
+    ]
 
 
 def test_a_broken_reply_ends_the_connection() -> None:

@@ -70,6 +70,8 @@ def test_a_full_server_caps_what_is_opened_and_stays() -> None:
     assert circuit.ask(0.0, 5) == "it was full with 5 connections of this worker"
     assert circuit.ask(0.0, 4) == ""
     assert [circuit.ask(2.0, 6), bool(circuit.ask(2.0, 7))] == ["", True]
+    assert circuit.is_capped(CAPPED_SECONDS - 1)
+    assert not circuit.is_capped(CAPPED_SECONDS)
     assert circuit.ask(CAPPED_SECONDS, 1000) == ""
 
 

@@ -141,6 +141,32 @@ def test_backpressure() -> None:
     on_stage(play, lambda name, command: None if b"SELECT" in command else by_name(name, command))
 
 
+def test_backpressure_on_a_client_that_sends_ahead() -> None:
+    """What it has sent waits until it takes replies again; the server that was not read is, and nobody is forgotten."""
+
+    async def play(stage: Stage) -> None:
+        client = stage.client
+        client.data_received(query("SELECT 1"))
+        await stage.settle()
+        first = client.current
+        assert first is not None
+        client.data_received(query("SELECT 2") + query("SELECT 3"))
+        client.pause_writing()  # by the last piece of the first reply
+        first.data_received(row(first.endpoint.server.name))
+        stage.script = by_name
+        await stage.settle()
+        assert stage.sent(b"SELECT 2") == []
+        assert not first.transport.reading  # type: ignore[attr-defined]
+        assert not stage.transport.reading
+        client.resume_writing()
+        await stage.settle()
+        assert len(stage.sent(b"SELECT 2") + stage.sent(b"SELECT 3")) == 2
+        assert all(one.transport.reading for one in client.backends.values())  # type: ignore[attr-defined]
+        assert stage.transport.reading
+
+    on_stage(play, lambda name, command: None if b"SELECT 1" in command else by_name(name, command))
+
+
 def test_the_end_of_a_client_ends_its_backends() -> None:
     """An open transaction is rolled back by the server, because its connection closes at once."""
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from dataclasses import replace
 
 import pytest
 
@@ -109,3 +110,36 @@ def test_a_connection_that_is_swallowed_ends_with_the_time_out() -> None:
         notice_silence(raw, 5.0)
         assert raw.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
         assert raw.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 5000
+
+
+def test_a_server_found_down_again_while_its_connection_is_being_given_up() -> None:
+    """Snapshots come one after the other: the second must not meet a time-out that has run out and raise there."""
+
+    async def play() -> None:
+        loop = asyncio.get_running_loop()
+        listener = socket.create_server(("127.0.0.1", 0))  # it accepts, and never speaks
+        endpoint = Endpoint(
+            Server("db9", Address("127.0.0.1", listener.getsockname()[1]), Role.REPLICA, State.UP)
+        )
+        down = replace(endpoint.server, state=State.DOWN)
+        opening = asyncio.ensure_future(Dialer(Settings(), None).open(endpoint, ACCOUNT, b""))
+        for _ in range(3):
+            await asyncio.sleep(0)
+        assert endpoint.dialing
+        raised: list[BaseException] = []
+
+        def found_down(times: int) -> None:
+            try:
+                endpoint.update(down)
+            except RuntimeError as exc:
+                raised.append(exc)
+            if times:
+                loop.call_soon(found_down, times - 1)
+
+        found_down(5)
+        with pytest.raises(TimeoutError):
+            await opening
+        assert raised == []
+        listener.close()
+
+    asyncio.run(play())

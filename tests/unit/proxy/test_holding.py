@@ -391,6 +391,35 @@ def test_a_read_waits_while_everything_is_gone() -> None:
     on_stage(play)
 
 
+def test_a_read_that_is_lost_waits_its_own_time() -> None:
+    """However long ago an earlier statement of the session waited: that wait has ended."""
+
+    async def play(stage: Stage) -> None:
+        nobody(stage)
+        assert await stage.send(query("UPDATE t SET a=1")) == b""  # it waits, and is done
+        stage.show(generation=3)
+        await stage.settle()
+        assert stage.transport.take() == ok()
+        stage.client.held_until = stage.gateway.loop.time() - 1  # as it is after the wait's time
+        stage.script = lambda name, command: None if b"SELECT" in command else by_name(name, command)
+        stage.client.data_received(query("SELECT 1"))
+        await stage.settle()
+        lost = stage.client.current
+        assert lost is not None
+        stage.refuse = dict.fromkeys(("db1", "db2", "db3"), OSError("refused"))
+        for backend in tuple(stage.client.backends.values()):
+            backend.connection_lost(None)
+        await stage.settle()
+        assert stage.transport.take() == b""
+        stage.refuse, stage.script = {}, by_name
+        stage.gateway.routes.endpoints["db3"].circuit.succeeded()
+        stage.show(server("db3"), primary=None, generation=4)
+        await stage.settle()
+        assert stage.transport.take() == row("db3")
+
+    on_stage(play)
+
+
 def test_remembered_effects() -> None:
     """Nothing but variables and the schema."""
     assert holding.is_remembered(plans.SETS_VARIABLE)

@@ -1,6 +1,7 @@
 """What the outcome of opening a connection says of the server."""
 
 import asyncio
+import errno
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -51,6 +52,7 @@ class Told:
         (AuthNotSupported("ed25519"), []),
         (ConnectionRefusedError("refused"), ["failed: refused"]),
         (TimeoutError(), ["failed: no answer within 5 s"]),
+        (OSError(errno.EMFILE, "Too many open files"), []),
     ],
 )
 def test_only_what_concerns_the_server_is_held_against_it(outcome: Exception | None, told: list[str]) -> None:
