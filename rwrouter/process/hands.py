@@ -14,7 +14,7 @@ from rwrouter.cluster.standing import Query, Standing, queries, read_standing
 from rwrouter.cluster.steps import MARGIN, Order, Statement
 from rwrouter.config.model import ServerTlsSettings
 from rwrouter.model import Address
-from rwrouter.process.monitoring import tls_arguments
+from rwrouter.process.link import tls_arguments
 
 if TYPE_CHECKING:
     from pymysql.connections import Connection
