@@ -56,6 +56,7 @@ SECTIONS: Final[dict[str, tuple[Row, ...]]] = {
         Row("compression", "zlib and zstd towards clients; towards servers if asked", ("integration/test_compression.py::test_two_clients_of_others", "integration/test_compression.py::test_towards_servers")),
         Row("PROXY protocol", "taken from listed networks; sent to servers if asked", ("integration/test_proxy_protocol.py::test_the_address_of_a_client_behind_a_balancer", "integration/test_proxy_protocol.py::test_servers_see_the_clients_address")),
         Row("replies with and without `CLIENT_DEPRECATE_EOF`, session tracking", "as the client agreed; what only the router asked for is taken out", (RANDOM, ONCE, "unit/protocol/test_response.py::test_a_client_that_asked_is_told_what_the_server_would_tell_it")),
+        Row("`session_track_*` that a client sets or shows", "its own: the server answers with them in force, and it is told what they ask for", (RANDOM, ONCE, "unit/proxy/test_trackers.py::test_they_are_set_among_the_clients_own_and_then_followed")),
     ),
     "State of a session": (
         Row("transactions", "all of it on one connection, by the server's status flags", (f"{WHERE}::test_a_transaction_is_the_primarys", LESSONS, RANDOM)),

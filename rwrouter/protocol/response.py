@@ -34,7 +34,7 @@ from rwrouter.protocol.flags import (
     SERVER_SESSION_STATE_CHANGED,
     SERVER_STATUS_CURSOR_EXISTS,
 )
-from rwrouter.protocol.tracking import OkPacket, asked_for, parse_ok, with_state
+from rwrouter.protocol.tracking import BY_DEFAULT, OkPacket, Told, asked_for, parse_ok, with_state
 
 # States: plain ints, compared once per packet.
 FIRST: Final = 0  # the first packet of a result
@@ -112,6 +112,7 @@ class Reply:
         "state",
         "statement_number",
         "status",
+        "told",
         "used",
         "warnings",
     )
@@ -122,6 +123,7 @@ class Reply:
         self._progress = bool(capabilities & MARIADB_CLIENT_PROGRESS)
         self._server_tracks = bool(capabilities & CLIENT_SESSION_TRACK)
         self._client_tracks = client_tracks
+        self.told: Told = BY_DEFAULT  # of session tracking, where the client asked for that
         self.state = DONE
         self.status = 0  # of the last OK or EOF; an ERR has none, and leaves it
         self.warnings = 0
@@ -299,7 +301,7 @@ class Reply:
                 self.warnings = data[pos + 5] | data[pos + 6] << 8
                 status = data[pos + 7] | data[pos + 8] << 8
                 self.status = status
-                if status & SERVER_SESSION_STATE_CHANGED:
+                if status & SERVER_SESSION_STATE_CHANGED and not (self.told.by_eof and self._client_tracks):
                     # An EOF has no room for what has changed: without the router's trackers it would not speak of it.
                     changed += data[start : pos + 8] + bytes((data[pos + 8] & ~_CHANGED_BIT,))
                     start = pos + 9
@@ -322,7 +324,7 @@ class Reply:
                     return self._fail("an OK packet that is cut short")
                 status = self._take(ok)
                 if status & SERVER_SESSION_STATE_CHANGED and (ok.state or not self._client_tracks):
-                    told = asked_for(ok.state) if self._client_tracks else b""
+                    told = asked_for(ok.state, self.told) if self._client_tracks else b""
                     changed += data[start:pos] + with_state(data, pos, ok, told)
                     start = after
                 pos = after

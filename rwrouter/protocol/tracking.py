@@ -32,8 +32,6 @@ TOLD_VARIABLES: Final = frozenset(
 )
 """What `session_track_system_variables` names unless somebody sets it."""
 
-_OF_THE_ROUTER: Final = frozenset({SESSION_TRACK_STATE_CHANGE, SESSION_TRACK_GTIDS})
-
 _WIDTHS: Final = {0xFC: 2, 0xFD: 3, 0xFE: 8}
 
 
@@ -47,6 +45,22 @@ class OkPacket(NamedTuple):
     info: bytes
     state: bytes
     status_at: int
+
+
+class Told(NamedTuple):
+    """What a client is told of a session: changes of *variables*, of all where that is None, and no *withheld* kinds.
+
+    *withheld*: of SESSION_TRACK_*. *by_eof*: the client's own settings can be why an EOF packet, which has no room for
+    it, says that something has changed.
+    """
+
+    variables: frozenset[bytes] | None
+    withheld: frozenset[int]
+    by_eof: bool = False
+
+
+BY_DEFAULT: Final = Told(TOLD_VARIABLES, frozenset({SESSION_TRACK_STATE_CHANGE, SESSION_TRACK_GTIDS}))
+"""What a server tells a client with CLIENT_SESSION_TRACK who has set nothing: seen on MySQL 9.7 and MariaDB 10.11."""
 
 
 class Change(NamedTuple):
@@ -108,12 +122,9 @@ def with_state(data: bytes, pos: int, ok: OkPacket, state: bytes) -> bytes:
     return len(payload).to_bytes(3, "little") + data[pos + 3 : pos + 4] + payload
 
 
-def asked_for(state: bytes) -> bytes:
-    """Return those blocks of *state* that a server tells a client with CLIENT_SESSION_TRACK who has set nothing.
-
-    The router has its servers track more. Seen on MySQL 9.7 and MariaDB 10.11: `session_track_system_variables` has the
-    five of TOLD_VARIABLES, `session_track_gtids` and `session_track_state_change` are off; the others pass as they are.
-    """
+def asked_for(state: bytes, told: Told) -> bytes:
+    """Return those blocks of *state* that are for a client who is *told* that: the router has servers track more."""
+    wanted = told.variables
     kept = b""
     pos = 0
     try:
@@ -121,7 +132,7 @@ def asked_for(state: bytes) -> bytes:
             start, kind = pos, state[pos]
             size, pos = _lenenc(state, pos + 1)
             body, pos = state[pos : pos + size], pos + size
-            if kind == SESSION_TRACK_SYSTEM_VARIABLES:
+            if kind == SESSION_TRACK_SYSTEM_VARIABLES and wanted is not None:
                 pairs = b""
                 at = 0
                 while at < len(body):
@@ -130,11 +141,11 @@ def asked_for(state: bytes) -> bytes:
                     name, at = body[at : at + size], at + size
                     size, at = _lenenc(body, at)
                     at += size
-                    if name in TOLD_VARIABLES:
+                    if name in wanted:
                         pairs += body[first:at]
                 if pairs:
                     kept += bytes((kind,)) + prefixed(pairs)
-            elif kind not in _OF_THE_ROUTER:
+            elif kind not in told.withheld:
                 kept += state[start:pos]
     except (IndexError, ValueError):
         return b""

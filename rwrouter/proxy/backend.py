@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from typing import Final, Protocol, cast
+from typing import TYPE_CHECKING, Final, Protocol, cast
 
 from rwrouter.errors import BackendLost
 from rwrouter.protocol.flags import CLIENT_MULTI_STATEMENTS, CLIENT_QUERY_ATTRIBUTES, COM_QUERY, COM_QUIT
@@ -10,6 +10,9 @@ from rwrouter.protocol.framing import frame
 from rwrouter.protocol.response import DONE, FAILED, FIRST, LOCAL_INFILE, Reply
 from rwrouter.proxy.servers import Endpoint
 from rwrouter.routing.prepared import PreparedHere
+
+if TYPE_CHECKING:
+    from rwrouter.routing.trackers import Own
 
 log = logging.getLogger("rwrouter.proxy")
 
@@ -64,8 +67,10 @@ class BackendConnection(asyncio.Protocol):
         "reply",
         "role",
         "schema",
+        "serves",
         "several",
         "stale",
+        "trackers",
         "tracks",
         "transport",
         "variables",
@@ -98,6 +103,8 @@ class BackendConnection(asyncio.Protocol):
         )  # it takes several statements in one packet
         self.stale = False  # its session was reset elsewhere: it has to be, before its next statement
         self.tracks = False  # its state trackers have been switched on
+        self.trackers: dict[str, bytes | None] = {}  # session_track_* as they stand, where that is known
+        self.serves: Own | None = None  # a client with these of its own: they were set for it
         self._asked: asyncio.Future[bytes] | None = None  # a reply that the router itself waits for
         self._collected: list[bytes] = []
         endpoint.counters.connections += 1
@@ -134,6 +141,8 @@ class BackendConnection(asyncio.Protocol):
     def forget(self) -> None:
         """It has been reset: nothing is known of it, and nothing is prepared there."""
         self.stale = self.tracks = False
+        self.trackers = {}
+        self.serves = None
         self.prepared.clear()
         self.variables = {}
         self.role = b""

@@ -53,12 +53,13 @@ from rwrouter.routing.decision import Where, decide
 from rwrouter.routing.prepared import PlannedStatement, StatementBook
 from rwrouter.routing.session import Session
 from rwrouter.routing.terms import Wish
-from rwrouter.sql.plans import ASKS_ROUTER, DENIED, ENDS, LAST_INSERT_ID, Plan, Target
+from rwrouter.sql.plans import ASKS_ROUTER, DENIED, ENDS, LAST_INSERT_ID, OF_TRACKERS, Plan, Target
 
 if TYPE_CHECKING:
     from rwrouter.protocol.auth import Secret
     from rwrouter.proxy.diagnostics import Left
     from rwrouter.proxy.gateway import Gateway
+    from rwrouter.proxy.trackers import LaidOpen
 
 log = logging.getLogger("rwrouter.client")
 
@@ -128,6 +129,9 @@ class ClientConnection(asyncio.Protocol):
         self.keeper: BackendConnection | None = None  # where names are that it keeps: text PREPARE, HANDLER
         self.user_variables: dict[str, BackendConnection] = {}  # where each was set last
         self.insert_id_at: BackendConnection | None = None  # where LAST_INSERT_ID() is not 0
+        self.laid_open: LaidOpen | None = (
+            None  # where its own session_track_* stand, until the next statement
+        )
         self.new_secret: Secret | None = None  # a password that the session has set for its own account
         self.left_out: dict[Endpoint, int] = {}  # refused the session's variables of this version
         self.last: BackendConnection = backend  # of the statement before, or of the command that failed
@@ -264,6 +268,7 @@ class ClientConnection(asyncio.Protocol):
                 backend is None
                 or prepared is None
                 or backend.version != session.version
+                or plan.is_special
                 or (backend.endpoint is not self.routes.primary and plan.target is not REPLICA)
             ):
                 executing.execute(self, data, statement)
@@ -317,6 +322,7 @@ class ClientConnection(asyncio.Protocol):
             or backend.closed
             or backend.version != self.session.version
             or not backend.tracks
+            or plan.effects & OF_TRACKERS
             or (self.session.keeps and where is Where.PRIMARY and is_kept_elsewhere(self, backend))
             or (plan.asks and diagnostics.is_elsewhere(self, backend, plan.asks))
             or (

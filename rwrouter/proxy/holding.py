@@ -44,7 +44,7 @@ Not for a write: the same number is the reply to one that was killed (seen on My
 _SEVERAL: Final = plans.SEVERAL_RESULTS | plans.SEVERAL_STATEMENTS | plans.MAY_WRITE
 """Of these a part may have run before the server refused the rest."""
 
-_REMEMBERED: Final = plans.SETS_VARIABLE | plans.SCHEMA
+_REMEMBERED: Final = plans.SETS_VARIABLE | plans.SCHEMA | plans.TRACKERS
 """Effects that the session carries to every server, wherever they came about."""
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Final
 from rwrouter.protocol.auth import Secret
 from rwrouter.protocol.flags import CLIENT_DEPRECATE_EOF, COM_QUERY
 from rwrouter.protocol.resultset import first_number
-from rwrouter.proxy import diagnostics, holding
+from rwrouter.proxy import diagnostics, holding, trackers
 from rwrouter.sql import plans
 from rwrouter.sql.diagnostics import WARNINGS
 from rwrouter.sql.passwords import new_password
@@ -50,6 +50,8 @@ def learn(client: "ClientConnection", backend: "BackendConnection", effects: int
         backend.reached = session.writes
     if session.version != version:
         _follow(client, backend)
+    if client.laid_open is not None or session.reported:
+        trackers.ended(client, backend, effects)
     client.home = None if session.free else backend
     if client.home is not None and backend.endpoint is not client.routes.writable:
         holding.follow_primary(client)
@@ -73,6 +75,8 @@ def failed(client: "ClientConnection", backend: "BackendConnection", effects: in
     session.on_error(effects, backend.reply.changes, client.plan.names)
     if session.version != version:  # by what several statements have done before the error
         _follow(client, backend)
+    if client.laid_open is not None or session.reported:
+        trackers.ended(client, backend, effects)
     if session.position_unknown and not client.routes.has_gtids:
         session.position_unknown = False
         session.wrote_without_gtid(client.gateway.loop.time())
@@ -122,6 +126,7 @@ _STAYS: Final = (
     | plans.SCHEMA
     | plans.NEXT_TRANSACTION
     | plans.ENDS
+    | plans.OF_TRACKERS
 )
 """Effects of statements that a reading transaction on a replica can hold: they are brought to the primary after it."""
 

@@ -8,10 +8,10 @@ committed in the meantime.
 from typing import TYPE_CHECKING
 
 from rwrouter.errors import BackendLost, RouterError
-from rwrouter.proxy import pairing
+from rwrouter.proxy import pairing, trackers
 from rwrouter.proxy.carrying import StateLost
 from rwrouter.proxy.waiting import Unfit
-from rwrouter.sql.plans import Plan
+from rwrouter.sql.plans import OF_TRACKERS, Plan
 
 if TYPE_CHECKING:
     from rwrouter.proxy.client import ClientConnection
@@ -30,6 +30,8 @@ async def move(client: "ClientConnection", data: bytes, plan: Plan, command: int
         await backend.query(b"START TRANSACTION READ ONLY")
         if backend.reply.error is not None:
             raise BackendLost(f"{primary.server.name} refuses it")
+        if plan.effects & OF_TRACKERS:
+            await trackers.lay_open(client, backend, data, plan, command)
     except (RouterError, OSError, Unfit, StateLost) as exc:
         client.fail(BackendLost(f"the transaction can't go on on the primary: {exc}"), close=True)
         return

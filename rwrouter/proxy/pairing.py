@@ -21,8 +21,8 @@ from rwrouter.protocol.flags import (
 )
 from rwrouter.protocol.framing import frame
 from rwrouter.protocol.packets import build_error
-from rwrouter.protocol.resultset import build_ok, build_text_result, first_value
-from rwrouter.proxy import asking, commands, diagnostics, executing, fallback, holding, waiting
+from rwrouter.protocol.resultset import build_text_result, first_value
+from rwrouter.proxy import asking, commands, diagnostics, executing, fallback, holding, trackers, waiting
 from rwrouter.proxy.backend import BackendConnection
 from rwrouter.proxy.carrying import StateLost, is_kept_elsewhere, keep_on, reset
 from rwrouter.proxy.dial import Refusal
@@ -39,7 +39,6 @@ from rwrouter.sql.plans import Plan, Target
 
 if TYPE_CHECKING:
     from rwrouter.proxy.client import ClientConnection
-    from rwrouter.proxy.gateway import Gateway
 
 log = logging.getLogger("rwrouter.pairing")
 
@@ -215,6 +214,8 @@ async def _for_write(
                 continue
             if where is not Where.LAST and not client.session.free and client.home is None:
                 client.home = backend
+            if plan.effects & plans.OF_TRACKERS:
+                await trackers.lay_open(client, backend, data, plan, command)
             return backend
         if where is Where.HOME and not holding.is_movable(client):
             raise BackendLost(f"{endpoint.server.name}: {why}")
@@ -313,9 +314,11 @@ async def _ready(
     """
     has_others = where is Where.READ and endpoint is not client.gateway.routes.primary
     backend = await _connect(client, endpoint, has_others=has_others)
-    if not client.session.knows_collation:
-        await _learn_collation(client, backend)
-    await bring(client, backend)
+    if client.laid_open is None or not trackers.can_wait(client, backend, plan):
+        await trackers.settle(client)
+        if not client.session.knows_collation:
+            await _learn_collation(client, backend)
+        await bring(client, backend)
     if endpoint is client.gateway.routes.primary and is_kept_elsewhere(client, backend):
         await keep_on(client, backend)
     if where is Where.READ:
@@ -375,7 +378,9 @@ async def bring(client: "ClientConnection", backend: BackendConnection) -> None:
     session = client.session
     if backend.stale:
         await reset(backend)
-    parts = [] if backend.tracks else list(trackers(client.gateway, backend.endpoint))
+    parts: list[bytes] = []
+    if backend.serves is not session.trackers:
+        parts += trackers.assignments(client, backend)
     parts += assignments(session.variables, backend.variables)
     # It is no variable that others would have to be told: a session with autocommit off stays where it is, until the
     # primary changes. A connection that is new has it on, and has not told so yet.
@@ -386,6 +391,8 @@ async def bring(client: "ClientConnection", backend: BackendConnection) -> None:
     if parts:
         await backend.query(b"SET " + b", ".join(parts))
         if backend.reply.error is not None:
+            backend.serves = None
+            backend.trackers.clear()
             raise RefusesVariables("it refuses the session's variables: " + _text(backend.reply.error))
         backend.tracks = True
         backend.variables = session.variables.copy()
@@ -407,27 +414,7 @@ async def bring(client: "ClientConnection", backend: BackendConnection) -> None:
         if backend.reply.error is not None:
             raise Unfit("it refuses COM_SET_OPTION: " + _text(backend.reply.error))
         backend.several = several
-    backend.version = session.version
-
-
-def trackers(gateway: "Gateway", endpoint: Endpoint) -> tuple[bytes, ...]:
-    """Return the assignments that make a server tell what changes in a session."""
-    if endpoint.server.flavor is Flavor.MARIADB:
-        return (
-            b"@@SESSION.session_track_system_variables='*'",
-            b"@@SESSION.session_track_schema=1",
-            b"@@SESSION.session_track_state_change=1",
-        )
-    names = ",".join(gateway.routes.snapshot.tracked_variables) or (
-        "time_zone,autocommit,character_set_client,character_set_results,character_set_connection,"
-        "collation_connection,sql_mode,transaction_isolation,transaction_read_only"
-    )
-    return (
-        b"@@SESSION.session_track_system_variables='" + names.encode() + b"'",
-        b"@@SESSION.session_track_schema=1",
-        b"@@SESSION.session_track_state_change=1",
-        b"@@SESSION.session_track_gtids='OWN_GTID'",
-    )
+    backend.version = session.version if backend.serves is session.trackers else -1
 
 
 def _text(error: bytes) -> str:
@@ -610,7 +597,4 @@ def answer(client: "ClientConnection", sql: bytes, plan: Plan) -> bool:
         return True
     if plan.effects & plans.KILLS:
         return answer_kill(client, sql)
-    if plan.effects & plans.TRACKERS:
-        client.reply_with(build_ok(status))
-        return True
     return False

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from rwrouter.errors import HandshakeError, RouterError
 from rwrouter.model import Flavor
-from rwrouter.protocol.flags import CLIENT_MULTI_STATEMENTS, CLIENT_PLUGIN_AUTH
+from rwrouter.protocol.flags import CLIENT_IGNORE_SPACE, CLIENT_MULTI_STATEMENTS, CLIENT_PLUGIN_AUTH
 from rwrouter.protocol.handshake import Login, ServerHandshake
 from rwrouter.protocol.packets import build_error
 from rwrouter.proxy.admission import admit, first_connection
@@ -51,9 +51,11 @@ class UserChange(asyncio.Protocol):
         self._gateway = gateway
         self._transport = transport
         client.let_go()
+        greeting = gateway.routes.snapshot.greeting
+        self._is_mariadb = greeting is not None and greeting.flavor is Flavor.MARIADB
         # COM_SET_OPTION is of the connection, whoever its user is.
         several = client.account.capabilities & CLIENT_MULTI_STATEMENTS
-        agreed = (client.login.capabilities & ~CLIENT_MULTI_STATEMENTS) | several
+        agreed = (client.login.capabilities & ~CLIENT_MULTI_STATEMENTS & ~self._forgotten) | several
         self._machine: ServerHandshake | None = ServerHandshake.for_change_user(
             agreed,
             gateway.scramble() if agreed & CLIENT_PLUGIN_AUTH else client.scramble,
@@ -62,6 +64,11 @@ class UserChange(asyncio.Protocol):
             is_secure=client.secure,
         )
         self._deadline = gateway.loop.call_later(gateway.settings.limits.handshake_timeout, self._too_late)
+
+    @property
+    def _forgotten(self) -> int:
+        """Capabilities of the login that servers do not look at again: MariaDB's reset of sql_mode (seen on 10.11)."""
+        return CLIENT_IGNORE_SPACE if self._is_mariadb else 0
 
     def _too_late(self) -> None:
         seconds = self._gateway.settings.limits.handshake_timeout
@@ -111,12 +118,13 @@ class UserChange(asyncio.Protocol):
     async def _refused(self, error: bytes) -> None:
         """Go on with the old user where the server would, else end."""
         client = self._client
-        greeting = self._gateway.routes.snapshot.greeting
-        if greeting is None or greeting.flavor is not Flavor.MARIADB:
+        if not self._is_mariadb:
             self._end(error)
             return
+        account = client.account
+        account = account._replace(capabilities=account.capabilities & ~self._forgotten)
         try:
-            backend = await first_connection(self._gateway, client.account, client.session.schema)
+            backend = await first_connection(self._gateway, account, client.session.schema)
         except (RouterError, OSError):
             self._end(error)
             return
@@ -124,7 +132,7 @@ class UserChange(asyncio.Protocol):
             backend.close()
             return
         self._transport.write(error)
-        self._go_on(client.login, client.account, backend, b"", failures=client.failed_changes + 1)
+        self._go_on(client.login, account, backend, b"", failures=client.failed_changes + 1)
 
     def _go_on(
         self, login: Login, account: "Account", backend: "BackendConnection", rest: bytes, failures: int = 0

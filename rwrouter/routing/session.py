@@ -5,7 +5,7 @@ are silent about (user variables set by DO, named locks, HANDLER: seen on MySQL 
 from the effects in the statement's plan. A session is moved by `on_reply`, and by nothing else.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from rwrouter.protocol.flags import (
@@ -56,6 +56,7 @@ _BUSY: Final = SERVER_STATUS_IN_TRANS | SERVER_STATUS_IN_TRANS_READONLY | SERVER
 _LOCAL_VARIABLES: Final = frozenset(
     {b"autocommit", b"timestamp", b"insert_id", b"last_insert_id", b"statement_id"}
 )
+_TRACKERS: Final = b"session_track_"
 
 
 class Session:
@@ -66,12 +67,15 @@ class Session:
     transaction is open, so that a read may go anywhere. *keeps*: effect bits of what lives on its connection to the
     primary and ties nothing else there. *variables*: system variables that were set, name -> value as the tracker
     reports it; *role*: the SET ROLE that holds; *version* grows whenever they, the role or the schema change.
+    *trackers*: what its client has set of session_track_* (`routing/trackers.py`); *reported*: what of them a server
+    has said was set; *carried*: names that belong to *variables*, None where each that is reported does.
     *writes* counts the writes whose position is in *position*, unless *position_unknown*: then the primary has to be
     asked for it.
     """
 
     __slots__ = (
         "ansi_quotes",
+        "carried",
         "collations",
         "free",
         "held",
@@ -82,11 +86,13 @@ class Session:
         "pins",
         "position",
         "position_unknown",
+        "reported",
         "role",
         "schema",
         "serializable",
         "settled",
         "status",
+        "trackers",
         "variables",
         "version",
         "writes",
@@ -113,6 +119,9 @@ class Session:
         self.collations = 0  # how often the connection's collation may have changed
         self.knows_collation = True  # False: SET NAMES x COLLATE y is reported without its y, by both flavors
         self.serializable = False
+        self.trackers: Mapping[str, bytes | None] = {}
+        self.reported: dict[str, bytes | None] = {}
+        self.carried: frozenset[bytes] | None = None
         self.ansi_quotes = False
         self.mode_version = 0  # grows when the way to read SQL text changes
 
@@ -263,6 +272,11 @@ class Session:
             return
         if name in _LOCAL_VARIABLES:
             return
+        if name.startswith(_TRACKERS):
+            self.reported[name.decode("ascii", "replace")] = value
+            return
+        if self.carried is not None and name not in self.carried:
+            return
         if self.variables.get(name) != value:
             self.variables[name] = value
             self.version += 1
@@ -282,6 +296,12 @@ class Session:
             self.mode_version += 1
         elif name in {b"transaction_isolation", b"tx_isolation"}:
             self.serializable = value == b"SERIALIZABLE"
+
+    def learn(self, changed: Iterable[tuple[bytes, bytes]]) -> None:
+        """Variables were *changed* to these values by statements that have ended, without a report."""
+        for name, value in changed:
+            self._set(name, value)
+        self._settle()
 
     def _wrote(self, gtid: bytes) -> None:
         self.writes += 1

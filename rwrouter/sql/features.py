@@ -212,6 +212,8 @@ def _system_variable(tokens: Sequence[Token], index: int, found: Features) -> No
         found.needs_same("reads the last insert id of the session", plans.LAST_INSERT_ID)
     elif name == "pseudo_thread_id":
         found.needs_primary("mentions the connection's id", plans.CONNECTION_ID)
+    elif name.startswith(variables.TRACKERS) and scope not in variables.GLOBAL_SCOPES:
+        found.needs_primary(f"@@{name[:64]} is the client's own", plans.READS_TRACKERS)
     elif name not in variables.SESSION or scope == "global":
         found.needs_primary(f"@@{'.'.join(path)[:64]} describes one server")
 
@@ -221,6 +223,8 @@ def _qualifier(tokens: Sequence[Token], index: int, found: Features) -> None:
     schema = tokens[index].lower
     reason = _SERVER_SCHEMAS.get(schema)
     is_call = index + 3 < len(tokens) and tokens[index + 3].text == "("
+    if index + 2 < len(tokens) and tokens[index + 2].lower in variables.LISTS:
+        found.effects |= plans.READS_TRACKERS
     if reason and not is_call:
         found.needs_primary(reason)
     elif schema == "information_schema" and index + 2 < len(tokens):

@@ -9,7 +9,7 @@ from rwrouter.sql import plans
 from rwrouter.sql.features import Features, Routines, walk
 from rwrouter.sql.plans import Target
 from rwrouter.sql.settings import effects_of_set
-from rwrouter.sql.shows import target_of_show
+from rwrouter.sql.shows import shows_variables, target_of_show
 from rwrouter.sql.tokens import LITERAL, NAME, WORD, Token
 from rwrouter.sql.verdicts import ASKS, Verdict
 
@@ -90,6 +90,7 @@ _LASTING: Final = (
     | plans.MAY_WRITE
     | plans.SETS_INSERT_ID
     | plans.CALLS_FUNCTION
+    | plans.READS_TRACKERS
 )
 
 
@@ -135,11 +136,8 @@ def _definition(statement: _Statement) -> Verdict:
 def _set(statement: _Statement) -> Verdict:
     if statement.flavor is Flavor.MARIADB and statement.word(1) == "statement":
         return _set_statement(statement)
-    effects, is_local = effects_of_set(statement.tokens[1:])
     lasting = _lasting(statement) & ~(plans.READS_USER_VARIABLE | plans.USER_VARIABLE)
-    if is_local and not lasting:
-        return Verdict(Target.LOCAL, "the router owns the session trackers", effects)
-    return Verdict(Target.PRIMARY, "sets variables", effects | lasting)
+    return Verdict(Target.PRIMARY, "sets variables", effects_of_set(statement.tokens[1:]) | lasting)
 
 
 def _set_statement(statement: _Statement) -> Verdict:
@@ -167,7 +165,8 @@ def _show(statement: _Statement) -> Verdict:
         return Verdict(
             Target.PRIMARY, found.primary or found.unsure or found.same, found.effects | found.may_replace
         )
-    return Verdict(target, reason, found.effects & _LASTING)
+    effects = plans.READS_TRACKERS if shows_variables(statement.tokens[1:]) else 0
+    return Verdict(target, reason, effects | (found.effects & _LASTING))
 
 
 def _explain(statement: _Statement) -> Verdict:

@@ -51,7 +51,7 @@ LAST_INSERT_ID: Final = (
 SETS_INSERT_ID: Final = 1 << 31  # LAST_INSERT_ID(5): the value is on the primary's connection
 MAY_WRITE: Final = 1 << 32  # CALL, EXECUTE, an unknown function: only the server can tell
 READS_USER_VARIABLE: Final = 1 << 33  # SELECT @a: the value must be on the connection
-TRACKERS: Final = 1 << 34  # SET session_track_*: the router owns these towards the servers
+TRACKERS: Final = 1 << 34  # SET session_track_*: the router has values of its own there
 LOCKS_INSTANCE: Final = 1 << 35  # LOCK INSTANCE FOR BACKUP, BACKUP LOCK: pins
 UNLOCKS_INSTANCE: Final = 1 << 36
 BACKUP_STAGE: Final = 1 << 37  # MariaDB's BACKUP STAGE START and further: pins
@@ -72,6 +72,9 @@ USES_TABLES: Final = 1 << 44  # set by the session's owner where it matters: end
 DENIED: Final = 1 << 47  # a rule denies it: the client gets its message
 OWN_VARIABLES: Final = 1 << 48  # MariaDB's SET STATEMENT: what it sets holds for itself alone
 ASKS_ROUTER: Final = 1 << 46  # RWROUTER ...: answered by the router, whatever it says
+READS_TRACKERS: Final = (
+    1 << 49
+)  # SELECT @@session_track_schema, SHOW VARIABLES: the client has values of its own
 
 EFFECT_NAMES: Final = {
     value: name.lower()
@@ -92,6 +95,8 @@ PINS: Final = (
     | CONNECTION_STATE
     | HIDDEN_STATE
 )
+
+OF_TRACKERS: Final = TRACKERS | READS_TRACKERS
 
 # What lives on the session's connection to the primary and ties nothing else there: a statement that asks for it goes
 # to the primary by its text.
@@ -176,6 +181,5 @@ class Plan:
             target is Target.REPLICA and hint is None and not effects & (CALLS_FUNCTION | BEGINS_READ_ONLY)
         )
         self.is_quick = self.is_plain_read and not leaves  # and what it changes needs no look either
-        self.is_special = target is Target.LOCAL or bool(
-            asks
-        )  # it can't just be sent to where the session is tied to
+        # It can't just be sent to where the session is tied to.
+        self.is_special = target is Target.LOCAL or bool(asks or effects & OF_TRACKERS)

@@ -5,36 +5,31 @@ first.
 """
 
 from collections.abc import Sequence
-from typing import Final
 
 from rwrouter.sql import plans, variables
 from rwrouter.sql.tokens import SYSTEM, USER, WORD, Token
 
-_LOCAL: Final = 1 << 62  # an item of session_track_* only; never leaves this module
 
-
-def effects_of_set(tokens: Sequence[Token]) -> tuple[int, bool]:
-    """Return the effects of a SET, *tokens* without the word SET, and whether the router answers it."""
+def effects_of_set(tokens: Sequence[Token]) -> int:
+    """Return the effects of a SET, *tokens* without the word SET."""
     first = tokens[0].lower if tokens and tokens[0].kind == WORD else ""
     second = tokens[1].lower if len(tokens) > 1 else ""
     if first == "password":
-        return plans.ACCOUNTS | plans.WRITES, False
+        return plans.ACCOUNTS | plans.WRITES
     if first == "default" and second == "role":
-        return plans.ACCOUNTS | plans.WRITES, False
+        return plans.ACCOUNTS | plans.WRITES
     if first == "role":
-        return plans.ROLE, False
+        return plans.ROLE
     if first == "resource" and second == "group":
-        return 0, False  # how the primary runs the thread: it changes no answer
+        return 0  # how the primary runs the thread: it changes no answer
     if first == "transaction":
-        return plans.NEXT_TRANSACTION, False
+        return plans.NEXT_TRANSACTION
     if first in variables.SCOPES and second == "transaction":
-        return (0 if first == "global" else plans.SETS_VARIABLE), False
-    effects, trackers_only = 0, True
+        return 0 if first == "global" else plans.SETS_VARIABLE
+    effects = 0
     for item in _items(tokens):
-        done = _effects_of_item(item)
-        trackers_only = trackers_only and bool(done & _LOCAL)
-        effects |= done & ~_LOCAL
-    return effects, trackers_only and bool(effects)
+        effects |= _effects_of_item(item)
+    return effects
 
 
 def _items(tokens: Sequence[Token]) -> list[list[Token]]:
@@ -65,7 +60,7 @@ def _effects_of_item(item: list[Token]) -> int:
         return 0
     name = path[-1] if path else ""
     if name.startswith(variables.TRACKERS):
-        return plans.TRACKERS | _LOCAL
+        return plans.TRACKERS
     if name == "timestamp":
         return plans.SYSTEM_TIME if item[-1].lower == "default" else plans.NEXT_STATEMENT
     if name == "insert_id":

@@ -53,3 +53,11 @@ def target_of_show(tokens: Sequence[Token]) -> tuple[Target, str]:
     ):
         return Target.REPLICA, "reads the data dictionary"
     return Target.PRIMARY, f"SHOW {' '.join([*sorted(modifiers), first])[:64].upper()} describes one server"
+
+
+def shows_variables(tokens: Sequence[Token]) -> bool:
+    """Tell whether a SHOW, its *tokens* without that word, lists the session's system variables."""
+    words = [token.lower for token in tokens[:2]]
+    return words[:1] == ["variables"] or (
+        words[:1] in (["session"], ["local"]) and words[1:] == ["variables"]
+    )

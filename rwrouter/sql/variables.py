@@ -42,3 +42,5 @@ CONNECTION_STATE: Final = words_of(
     """
 )
 TRACKERS: Final = "session_track_"
+LISTS: Final = frozenset({"session_variables", "system_variables", "variables_by_thread"})
+"""Tables of performance_schema and information_schema that have the session's values."""

@@ -117,11 +117,8 @@ _HAS_PARAMETER_AS_COLUMN: Final = re.compile(r"SELECT [^W]*\?(?!.* WHERE)")
 """What type such a column has depends, on MySQL, on the types of earlier executions there: a known difference."""
 
 
-def programs(flavor: Flavor, random: Random, length: int, *, changes_user: bool = True) -> list[Step]:
-    """Return a program of *length* steps, which *random* alone decides.
-
-    *changes_user*: COM_CHANGE_USER may be in it.
-    """
+def programs(flavor: Flavor, random: Random, length: int) -> list[Step]:
+    """Return a program of *length* steps, which *random* alone decides."""
     changes = random.random() < 0.25
 
     def allowed(texts: Sequence[str]) -> list[str]:
@@ -157,7 +154,7 @@ def programs(flavor: Flavor, random: Random, length: int, *, changes_user: bool 
             lambda: Close(slot),
             lambda: random.choice(COMMANDS),
             lambda: random.choice(COMMANDS),
-            lambda: ChangeUser(random.choice([None, "{s}"])) if changes_user else Command("COM_PING"),
+            lambda: ChangeUser(random.choice([None, "{s}"])),
             lambda: Query("LOAD DATA LOCAL INFILE 'x' INTO TABLE t (id, b)", random.choice(FILES)),
             lambda: Query("; ".join(text() for _ in range(random.randrange(2, 5)))),
         )

@@ -11,7 +11,6 @@ from random import Random
 from typing import Final
 
 from rwrouter.model import Flavor
-from rwrouter.protocol.flags import CLIENT_IGNORE_SPACE
 from tests.differential.grammar import programs
 from tests.differential.sessions import Bench, Difference, Greeted, bench, login, shrink
 from tests.differential.steps import Step
@@ -28,9 +27,7 @@ def run_seed(on: Bench, seed: int) -> str:
     """Run the program of *seed*; return the smallest part that shows its difference, "" where there is none."""
     random = Random(f"{on.cluster.flavor} {seed}")
     greeted = login(on.cluster.flavor, random)
-    # A known difference: see `ignore_space_after_a_change_of_user` in regressions.py.
-    changes_user = not greeted.capabilities & CLIENT_IGNORE_SPACE
-    program = programs(on.cluster.flavor, random, LENGTH, changes_user=changes_user)
+    program = programs(on.cluster.flavor, random, LENGTH)
     found = _difference(on, greeted, program)
     if found is None:
         return ""

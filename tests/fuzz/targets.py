@@ -17,7 +17,7 @@ from rwrouter.protocol.framing import PacketReader, frame
 from rwrouter.protocol.handshake import ClientHandshake, Login, Ready, ServerHandshake, StartTls
 from rwrouter.protocol.response import Reply
 from rwrouter.protocol.statements import Prepared, Statement, sql_of_query, translate
-from rwrouter.protocol.tracking import asked_for, changes, parse_ok, with_state
+from rwrouter.protocol.tracking import BY_DEFAULT, asked_for, changes, parse_ok, with_state
 from rwrouter.protocol.upload import Upload
 from rwrouter.protocol.wire import Malformed
 from rwrouter.sql.classifier import Classifier
@@ -202,9 +202,9 @@ def tracking(data: bytes) -> None:
     """OK packets and their state blocks: never more is passed on than came, and what is built can be read."""
     ok = parse_ok(data, 4, len(data), tracks=True)
     list(changes(data))
-    kept = asked_for(data)
+    kept = asked_for(data, BY_DEFAULT)
     assert len(kept) <= len(data)
-    assert asked_for(kept) == kept
+    assert asked_for(kept, BY_DEFAULT) == kept
     if ok is not None:
         for state in (b"", kept[:200]):
             packet = with_state(data, 0, ok, state)

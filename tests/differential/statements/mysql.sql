@@ -23,3 +23,5 @@ SET SESSION sql_generate_invisible_primary_key = ON
 SET show_create_table_skip_secondary_engine = ON
 SET collation_connection = utf8mb4_0900_as_cs
 SELECT JSON_OBJECT('a', <v>), JSON_ARRAY(<v>, <v>)
+SET session_track_gtids = OWN_GTID
+SET session_track_gtids = OFF

@@ -3,8 +3,13 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rwrouter.protocol.flags import SESSION_TRACK_GTIDS, SESSION_TRACK_SCHEMA, SESSION_TRACK_SYSTEM_VARIABLES
-from rwrouter.protocol.tracking import Change, asked_for, changes, parse_ok
+from rwrouter.protocol.flags import (
+    SESSION_TRACK_GTIDS,
+    SESSION_TRACK_SCHEMA,
+    SESSION_TRACK_STATE_CHANGE,
+    SESSION_TRACK_SYSTEM_VARIABLES,
+)
+from rwrouter.protocol.tracking import BY_DEFAULT, Change, Told, asked_for, changes, parse_ok
 
 
 def block(kind: int, body: bytes) -> bytes:
@@ -38,5 +43,21 @@ def test_changes_are_read_in_order() -> None:
 def test_no_bytes_raise(data: bytes) -> None:
     """What can't be read gives nothing, and raises nothing."""
     list(changes(data))
-    assert len(asked_for(data)) <= len(data)
+    assert len(asked_for(data, BY_DEFAULT)) <= len(data)
     parse_ok(data, 0, len(data), tracks=True)
+
+
+def test_a_client_is_told_what_it_asked_for() -> None:
+    """Variables by name, in blocks of one or several; other kinds unless they are withheld."""
+    gtid = block(SESSION_TRACK_GTIDS, b"\x00" + text(b"u:23"))
+    schema = block(SESSION_TRACK_SCHEMA, text(b"shop"))
+    changed = block(SESSION_TRACK_STATE_CHANGE, text(b"1"))
+    a, b = text(b"a") + text(b"1"), text(b"b") + text(b"2")
+    both = block(SESSION_TRACK_SYSTEM_VARIABLES, a + b)
+    state = gtid + both + changed + schema
+    assert asked_for(state, Told(None, frozenset())) == state
+    assert asked_for(state, Told(frozenset({b"b"}), frozenset({SESSION_TRACK_SCHEMA}))) == (
+        gtid + block(SESSION_TRACK_SYSTEM_VARIABLES, b) + changed
+    )
+    assert asked_for(state, Told(frozenset(), frozenset({SESSION_TRACK_GTIDS}))) == changed + schema
+    assert asked_for(state, BY_DEFAULT) == schema

@@ -235,7 +235,6 @@ def test_what_the_router_answers_itself_has_the_sessions_status() -> None:
 
     async def play(stage: Stage) -> None:
         await stage.send(query("BEGIN"))
-        assert await stage.send(query("SET session_track_schema = 0")) == ok(3)
         assert (await stage.send(query("SELECT CONNECTION_ID()")))[-4:] == b"\x03\x00\x00\x00"
 
     on_stage(play, lambda name, command: ok(3) if b"BEGIN" in command else by_name(name, command))

@@ -8,7 +8,12 @@ import pytest
 
 from rwrouter.model import Flavor, Greeting, Role, Snapshot
 from rwrouter.protocol.auth import native_proof
-from rwrouter.protocol.flags import CLIENT_MULTI_STATEMENTS, CLIENT_PLUGIN_AUTH, CLIENT_SECURE_CONNECTION
+from rwrouter.protocol.flags import (
+    CLIENT_IGNORE_SPACE,
+    CLIENT_MULTI_STATEMENTS,
+    CLIENT_PLUGIN_AUTH,
+    CLIENT_SECURE_CONNECTION,
+)
 from rwrouter.protocol.packets import HandshakeResponse, build_change_user
 from rwrouter.proxy.client import ClientConnection
 from rwrouter.proxy.dial import Refusal
@@ -188,5 +193,26 @@ def test_nobody_waits_for_ever() -> None:
         assert isinstance(protocol, UserChange)
         protocol._too_late()
         assert stage.transport.closed
+
+    on_stage(play, users=USERS)
+
+
+@pytest.mark.parametrize("is_mariadb", [True, False])
+@pytest.mark.parametrize("password", [USERS[0]["password"], "wrong"])
+def test_mariadb_forgets_that_blanks_are_ignored(is_mariadb: bool, password: str) -> None:
+    """COM_CHANGE_USER resets sql_mode there, and looks at the capability in a login alone."""
+
+    async def play(stage: Stage) -> None:
+        if is_mariadb:
+            show_mariadb(stage)
+        first = stage.client
+        first.account = first.account._replace(capabilities=AGREED | CLIENT_IGNORE_SPACE)
+        stage.client.scramble = SCRAMBLE
+        stage.client.login = replace(first.login, capabilities=AGREED | CLIENT_IGNORE_SPACE)
+        await stage.send(change(password))
+        second = stage.transport.protocol
+        if isinstance(second, ClientConnection):
+            assert bool(second.account.capabilities & CLIENT_IGNORE_SPACE) != is_mariadb
+        assert isinstance(second, ClientConnection) == (is_mariadb or password != "wrong")
 
     on_stage(play, users=USERS)
