@@ -14,6 +14,7 @@ from rwrouter.protocol.flags import (
     SERVER_STATUS_AUTOCOMMIT,
 )
 from rwrouter.protocol.framing import frames
+from rwrouter.protocol.tracking import parse_ok
 
 _VAR_STRING: Final = 0xFD
 _LONGLONG: Final = 0x08
@@ -132,6 +133,30 @@ def _binary_row(columns: Sequence[Heading], row: Row, encoding: Encoding) -> byt
         else:
             values.append(_lenenc(encoding.encode(str(value))))
     return b"\x00" + bytes(nulls) + b"".join(values)
+
+
+def with_status(reply: bytes, status: int, mask: int) -> bytes:
+    """Return *reply*, which is whole, with those status flags of its last packet that are in *mask* as in *status*.
+
+    An ERR packet has none.
+    """
+    pos = last = 0
+    while pos + 4 <= len(reply):
+        last = pos
+        pos += 4 + int.from_bytes(reply[pos : pos + 3], "little")
+    payload = reply[last + 4 :]
+    if payload[:1] == b"\xfe" and len(payload) == 5:
+        at = 3
+    elif payload[:1] in {b"\x00", b"\xfe"}:
+        ok = parse_ok(payload, 0, len(payload), tracks=False)
+        if ok is None:
+            return reply
+        at = ok.status_at
+    else:
+        return reply
+    at += last + 4
+    flags = int.from_bytes(reply[at : at + 2], "little") & ~mask | status & mask
+    return reply[:at] + flags.to_bytes(2, "little") + reply[at + 2 :]
 
 
 def first_number(reply: bytes, capabilities: int) -> int | None:

@@ -30,7 +30,7 @@ _TIMES: Final = {0x07, 0x0A, 0x0B, 0x0C}  # their length comes first, in one byt
 
 
 class Statement:
-    """One prepared statement of a client. *types*: the parameter types that it sent last, as they stood there."""
+    """One prepared statement of a client. *types*: those of its parameters that it sent last, two bytes for each."""
 
     __slots__ = ("has_long_data", "number", "parameters", "sql", "types")
 
@@ -74,33 +74,40 @@ def translate(packet: bytes, statement: Statement, prepared: Prepared, *, attrib
     """Return a COM_STMT_EXECUTE for the server that knows *statement* as *prepared*.
 
     A client sends its parameter types with the first execution alone; a connection that has not seen them gets those
-    that were remembered (a server without them would bind NULLs). *attributes*: CLIENT_QUERY_ATTRIBUTES was agreed.
+    that were remembered (a server without them would bind NULLs). *attributes*: CLIENT_QUERY_ATTRIBUTES was agreed;
+    attributes of one execution stand behind its parameters, with names, and are not remembered by servers.
     What can't be read is passed on as it is: the server's error is the right one.
     """
     out = with_id(packet, prepared.server_id)
     try:
+        named = attributes and packet[9] & PARAMETER_COUNT_AVAILABLE
         pos, count = 14, statement.parameters
-        if attributes and packet[9] & PARAMETER_COUNT_AVAILABLE:
+        if named:
             count, pos = _lenenc(packet, pos)
         if not count:
             return out
         bound_at = pos + (count + 7) // 8
         if packet[bound_at] == 1:
-            end = bound_at + 1
-            if attributes and packet[9] & PARAMETER_COUNT_AVAILABLE:
-                for _ in range(count):
-                    size, end = _lenenc(packet, end + 2)
-                    end += size
+            at = bound_at + 1
+            if named:
+                types = b""
+                for _ in range(statement.parameters):
+                    types += packet[at : at + 2]
+                    size, at = _lenenc(packet, at + 2)
+                    at += size
             else:
-                end += 2 * count
-            prepared.types = statement.types = packet[bound_at + 1 : end]
+                types = packet[at : at + 2 * count]
+            prepared.types = statement.types = types
             return out
     except (IndexError, KeyError):
         return out
-    if prepared.types is statement.types or not statement.types:
+    types = statement.types
+    if prepared.types is types or count != statement.parameters or len(types) != 2 * count:
         return out
-    prepared.types = statement.types
-    payload = out[4:bound_at] + b"\x01" + statement.types + out[bound_at + 1 :]
+    prepared.types = types
+    if named:
+        types = b"".join(types[at : at + 2] + b"\0" for at in range(0, len(types), 2))
+    payload = out[4:bound_at] + b"\x01" + types + out[bound_at + 1 :]
     if len(payload) >= 0xFFFFFF:  # a packet more would be needed; the client can send its types again
         return out
     return len(payload).to_bytes(3, "little") + b"\x00" + payload

@@ -27,7 +27,7 @@ from rwrouter.sql.plans import Plan
 if TYPE_CHECKING:
     from rwrouter.proxy.client import ClientConnection
 
-_KEPT: Final = (
+FLAGS: Final = (
     SERVER_STATUS_IN_TRANS
     | SERVER_STATUS_AUTOCOMMIT
     | SERVER_STATUS_NO_BACKSLASH_ESCAPES
@@ -40,7 +40,7 @@ _HELP: Final = (Heading("statement"), Heading("does"))
 
 def status_of(client: "ClientConnection") -> int:
     """Return the status flags for an answer of the router's own: the session is as the last reply left it."""
-    return client.session.status & _KEPT
+    return client.session.status & FLAGS
 
 
 def answer(client: "ClientConnection", sql: bytes) -> None:

@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING, Final
 from rwrouter.errors import CountsLost
 from rwrouter.model import Flavor
 from rwrouter.protocol.flags import COM_STMT_PREPARE
-from rwrouter.protocol.resultset import read_text_result
+from rwrouter.protocol.resultset import first_value
 from rwrouter.sql.diagnostics import COUNT, ROWS, WARNINGS
 
 if TYPE_CHECKING:
     from rwrouter.proxy.backend import BackendConnection
     from rwrouter.proxy.client import ClientConnection
 
-ASKING: Final = b"SELECT FOUND_ROWS(), ROW_COUNT()"
+ASKING: Final = b"SELECT FOUND_ROWS() * 3 + SIGN(ROW_COUNT()) + 1"
+"""Both in one number, which no character set changes: of ROW_COUNT() only the sign is needed."""
 
 _NOTHING: Final = b"SET @@SESSION.sql_notes = @@SESSION.sql_notes"  # behind it ROW_COUNT() is 0
 
@@ -142,11 +143,12 @@ async def bring(client: "ClientConnection", backend: "BackendConnection", asks: 
 
 
 async def _ask(client: "ClientConnection", holder: "BackendConnection") -> tuple[int, int]:
-    """Return FOUND_ROWS() and ROW_COUNT() of *holder*. Raises CountsLost, BackendLost."""
-    _, rows = read_text_result(await holder.query(ASKING), client.login.capabilities)
-    if not rows or rows[0][0] is None or rows[0][1] is None:
+    """Return FOUND_ROWS() and the sign of ROW_COUNT() of *holder*. Raises CountsLost, BackendLost."""
+    value = first_value(await holder.query(ASKING), client.login.capabilities)
+    if value is None or not value.isdigit():
         raise CountsLost(f"{holder.endpoint.server.name} does not tell the counts of the statement before")
-    return int(rows[0][0]), int(rows[0][1])
+    found, sign = divmod(int(value), 3)
+    return found, sign - 1
 
 
 def _with_rows(found: int) -> bytes:

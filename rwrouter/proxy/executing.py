@@ -6,7 +6,7 @@ COM_STMT_EXECUTE of a statement that is known where it goes costs what a COM_QUE
 import logging
 from typing import TYPE_CHECKING, Final
 
-from rwrouter.errors import BadRequest, Denied, RouterError
+from rwrouter.errors import BackendLost, BadRequest, Denied, RouterError
 from rwrouter.protocol.flags import (
     COM_STMT_BULK_EXECUTE,
     COM_STMT_CLOSE,
@@ -18,8 +18,10 @@ from rwrouter.protocol.flags import (
     SERVER_STATUS_CURSOR_EXISTS,
 )
 from rwrouter.protocol.packets import build_error
+from rwrouter.protocol.resultset import with_status
 from rwrouter.protocol.statements import statement_id, translate, translate_bulk, with_id
 from rwrouter.proxy import asking
+from rwrouter.proxy.asking import FLAGS
 from rwrouter.routing.decision import Where
 from rwrouter.routing.prepared import FIRST, IN_A_SESSION, PlannedStatement, context_of
 from rwrouter.sql.diagnostics import COUNT, ROWS, WARNINGS
@@ -52,6 +54,9 @@ PREPARING: Final = Plan(
 )
 PREPARING_READ: Final = Plan(
     Target.REPLICA, "a read is prepared in the transaction that reads", leaves=ROWS | COUNT | WARNINGS
+)
+FETCHING: Final = Plan(
+    Target.PRIMARY, "the statement has no cursor: the server says so", leaves=ROWS | WARNINGS
 )
 TIED: Final = Plan(Target.SAME, "the statement has a cursor or data on one connection")
 STRAY: Final = Plan(
@@ -97,14 +102,43 @@ def run(client: "ClientConnection", data: bytes) -> None:
         client.run(data, Plan(Target.PRIMARY, BULK, digest=plan.digest, effects=plan.effects), command)
         return
     if command == COM_STMT_SEND_LONG_DATA:
+        # To where it will be executed: a cursor that is open elsewhere is closed by that.
         statement.has_long_data = True
-    elif command == COM_STMT_RESET:
+        client.run(data, PREPARING, command)
+        return
+    if command == COM_STMT_RESET:
         statement.has_long_data = False
     tied = client.cursors.get(statement)
-    if tied is not None and not tied.closed:
+    if tied is None or tied.closed:
+        client.run(data, FETCHING, command)
+    elif client.home is None or client.home is tied:
         client.dispatch(tied, data, TIED, command)
     else:
-        client.run(data, PREPARING, command)
+        client.begin_local(_visit(client, tied, statement, data, command))
+
+
+async def _visit(
+    client: "ClientConnection",
+    tied: "BackendConnection",
+    statement: PlannedStatement,
+    data: bytes,
+    command: int,
+) -> None:
+    """Run a command for a cursor on a connection that the session is not tied to: its flags are not the session's."""
+    prepared = tied.prepared.get(statement)
+    if prepared is None:
+        client.fail(
+            BackendLost(f"{tied.endpoint.server.name} has closed the statement, and its cursor with it")
+        )
+        return
+    try:
+        reply = await tied.ask(with_id(data, prepared.server_id)[4:])
+    except BackendLost as error:
+        client.fail(error)
+        return
+    if command == COM_STMT_RESET:
+        client.cursors.pop(statement, None)
+    client.reply_with(with_status(reply, client.session.status, FLAGS))
 
 
 def execute(
@@ -226,9 +260,20 @@ def after(client: "ClientConnection", backend: "BackendConnection") -> None:
         if backend.reply.status & SERVER_STATUS_CURSOR_EXISTS:
             client.cursors[statement_at_hand] = backend
         else:
-            client.cursors.pop(statement_at_hand, None)  # an execution closes the cursor of the one before
+            _close_cursor(client, statement_at_hand, backend)
     elif command == COM_STMT_RESET:
         client.cursors.pop(statement_at_hand, None)
+
+
+def _close_cursor(
+    client: "ClientConnection", statement: PlannedStatement, backend: "BackendConnection"
+) -> None:
+    """*statement* has been executed on *backend*: that closes the cursor of the execution before it, wherever it is."""
+    holder = client.cursors.pop(statement, None)
+    if holder is not None and holder is not backend:
+        server_id = holder.prepared.remove(statement)
+        if server_id is not None and not holder.closed:
+            _close_on(holder, server_id)
 
 
 def learn_write(client: "ClientConnection", plan: Plan) -> None:

@@ -1,5 +1,6 @@
 """What a reply teaches of its session beyond its own words, and where the session lives from then on."""
 
+import re
 from typing import TYPE_CHECKING, Final
 
 from rwrouter.protocol.auth import Secret
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
 
 ASSUMED_WRITES: Final = plans.WRITES | plans.MAY_WRITE | plans.ENDS
 """Without GTIDs nobody tells whether such a statement has written: assume that it has."""
+
+_FROM_TABLE: Final = re.compile(
+    r" FROM (?!(?:dual|json_table|information_schema|performance_schema|mysql|sys)\b)[`\w]", re.IGNORECASE
+)
 
 _INSERTS: Final = plans.WRITES | plans.MAY_WRITE | plans.SETS_INSERT_ID
 
@@ -72,7 +77,7 @@ def failed(client: "ClientConnection", backend: "BackendConnection", effects: in
     """A statement with *effects* has ended with an error on *backend*."""
     session = client.session
     version = session.version
-    session.on_error(effects, backend.reply.changes, client.plan.names)
+    session.on_error(effects, backend.reply.changes, client.plan.names, backend.reply.status)
     if session.version != version:  # by what several statements have done before the error
         _follow(client, backend)
     if client.laid_open is not None or session.reported:
@@ -107,8 +112,14 @@ def _keep(client: "ClientConnection", backend: "BackendConnection", effects: int
 
 
 def _uses_tables(plan: Plan) -> bool:
-    """Tell whether a statement takes part in a transaction, as far as its text shows."""
-    return bool(plan.effects & plans.WRITES) or " FROM " in plan.digest or plan.digest.startswith("TABLE")
+    """Tell whether a statement takes part in a transaction for certain, as far as its text shows.
+
+    A SELECT from something that is no table (a WITH of its own, a derived table, JSON_TABLE) does not.
+    """
+    if plan.effects & plans.WRITES or plan.digest.startswith("TABLE"):
+        return True
+    found = _FROM_TABLE.search(plan.digest)
+    return found is not None and not plan.digest.startswith("WITH")
 
 
 def _ended_by_eof(data: bytes, capabilities: int) -> bool:

@@ -203,13 +203,27 @@ class Session:
             and self.schema not in UNREPLICATED_SCHEMAS
         )
 
-    def on_error(self, effects: int, states: Iterable[bytes] = (), names: Iterable[str] = ()) -> None:
+    def on_error(
+        self,
+        effects: int,
+        states: Iterable[bytes] = (),
+        names: Iterable[str] = (),
+        status: int | None = None,
+    ) -> None:
         """The server ended a statement with ERR, which carries no flags: keep what is, and learn at the next OK.
+
+        *status*: flags of the last result before the error, where there may have been one: a transaction may be open,
+        or autocommit off, by what has run.
 
         What the statement would have set may have been set in part, so what pins is kept pinned; and it may have
         written in part, without a word of its position. *states*: of the results before the error. Those of a
         routine speak of the schema and the modes that it runs in, and an error puts them back without a word.
         """
+        if status is not None and effects & plans.SEVERAL_RESULTS:
+            if (status ^ self.status) & SERVER_STATUS_NO_BACKSLASH_ESCAPES:
+                self.mode_version += 1
+            self.status = status
+            self._settle()
         is_routine = effects & plans.RUNS_UNSEEN and not effects & plans.SEVERAL_STATEMENTS
         for state in states:
             self._take(state, only_writes=bool(is_routine))

@@ -92,7 +92,6 @@ COMMANDS: Final = [
     Command("COM_CONNECT"),
     Command("COM_DAEMON"),
     Command("COM_CREATE_DB", "x"),
-    Command("COM_PROCESS_KILL", "\xff\xff\xff\x7f"),
     Command("COM_SHUTDOWN"),
 ]
 

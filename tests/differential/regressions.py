@@ -9,7 +9,18 @@ from typing import Final
 from rwrouter.model import Flavor
 from rwrouter.protocol import flags
 from tests.differential.sessions import ALWAYS, Greeted
-from tests.differential.steps import ChangeUser, Close, Command, Execute, Fetch, Prepare, Query, Step
+from tests.differential.steps import (
+    ChangeUser,
+    Close,
+    Command,
+    Execute,
+    Fetch,
+    LongData,
+    Prepare,
+    Query,
+    Reset,
+    Step,
+)
 
 BOTH: Final = tuple(Flavor)
 EOFS: Final = Greeted(ALWAYS)
@@ -437,6 +448,75 @@ REGRESSIONS: Final = (
             Execute(2, cursor=True),
             Execute(2),
             Fetch(2, 1),
+        ),
+    ),
+    Regression(
+        "long_data_while_a_cursor_is_open",
+        "long data went to the replica that had the cursor, and the execution to the primary, without it",
+        (
+            Prepare(2, "SELECT b, ? FROM t WHERE b = ? ORDER BY id"),
+            Execute(2, ("x", "one"), cursor=True),
+            LongData(2, 1, b"zwei"),
+            Execute(2, ("x", "one")),
+        ),
+    ),
+    Regression(
+        "cursor_from_before_a_transaction",
+        "fetching from a cursor on a replica, or closing it, ended the transaction for the router",
+        (
+            Prepare(1, "SELECT id FROM t ORDER BY id"),
+            Execute(1, cursor=True),
+            Query("BEGIN"),
+            Query("INSERT INTO t (a) VALUES (1)"),
+            Fetch(1, 1),
+            Query("SELECT COUNT(*) FROM t"),
+            Reset(1),
+            Query("SELECT COUNT(*) FROM t"),
+            Query("ROLLBACK"),
+            Query("SELECT COUNT(*) FROM t"),
+        ),
+    ),
+    Regression(
+        "types_behind_attributes",
+        "an execution without types was told those of the attributes of the execution before, and bound a wrong value",
+        (
+            Prepare(2, "SELECT b, ? FROM t ORDER BY id"),
+            Execute(2, ("é",), attributes=(("traceparent", "00-1"),)),
+            Execute(2, ("one",), types=False),
+            Execute(2, ("it's",), types=False),
+        ),
+        Greeted(ALWAYS | flags.CLIENT_DEPRECATE_EOF | flags.CLIENT_QUERY_ATTRIBUTES),
+        (Flavor.MYSQL,),
+    ),
+    Regression(
+        "autocommit_before_an_error_in_the_same_packet",
+        "that autocommit was off by a statement before the one that failed was not seen, and it was switched on again",
+        (
+            Query("SET autocommit = 0; INSERT INTO t (a) VALUES (1); SELECT * FROM nothing"),
+            Query("SELECT COUNT(*) FROM t"),
+            Query("ROLLBACK"),
+            Query("SELECT COUNT(*) FROM t"),
+        ),
+        Greeted(ALWAYS | flags.CLIENT_DEPRECATE_EOF | flags.CLIENT_MULTI_STATEMENTS),
+    ),
+    Regression(
+        "set_transaction_over_a_query_without_tables",
+        "a SELECT from its own WITH does not use up SET TRANSACTION READ ONLY; it stayed behind on the primary",
+        (
+            Query("SET TRANSACTION READ ONLY"),
+            Query("WITH r AS (SELECT 1 AS n) SELECT * FROM r"),
+            Query("SELECT COUNT(*) FROM t"),
+            Query("INSERT INTO t (a) VALUES (1)"),
+        ),
+    ),
+    Regression(
+        "count_behind_a_reset",
+        "ROW_COUNT() behind COM_STMT_RESET was that of the read before",
+        (
+            Prepare(2, "SELECT id FROM t WHERE id >= ? ORDER BY id"),
+            Query("SELECT id FROM t"),
+            Reset(2),
+            Query("SELECT ROW_COUNT()"),
         ),
     ),
     Regression(

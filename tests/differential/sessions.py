@@ -14,7 +14,7 @@ from rwrouter.sandbox import Sandbox
 from rwrouter.sandbox.router import RouterProcess
 from tests.differential.compare import difference
 from tests.differential.grammar import CHANGES_SCHEMA, REFILL, SETUP
-from tests.differential.steps import Query, Side, Step, run, shown
+from tests.differential.steps import ChangeUser, Query, Side, Step, run, shown
 from tests.differential.view import DIRECT, ROUTED, View
 from tests.differential.wire import PATIENCE, SILENT, Client
 from tests.integration.harness import start
@@ -131,9 +131,7 @@ class Pair:
     def __init__(
         self, bench: Bench, greeted: Greeted, direct: Side, routed: Side, *, exact: bool = True
     ) -> None:
-        tracks = greeted.capabilities & (flags.CLIENT_SESSION_TRACK | flags.CLIENT_DEPRECATE_EOF)
-        is_old = tracks == flags.CLIENT_SESSION_TRACK
-        self._views = [View(side.schema, exact=exact, is_old=is_old) for side in (direct, routed)]
+        self._views = [View(side.schema, exact=exact) for side in (direct, routed)]
         self._bench = bench
         self._greeted = greeted
         self._direct = direct
@@ -162,6 +160,9 @@ class Pair:
             return
         routed = run(step, self._routed)
         told = difference(self._views[0].of(direct), self._views[1].of(routed))
+        if isinstance(step, ChangeUser):
+            for view in self._views:
+                view.user_changed(step.schema)
         if told:
             if routed and routed[-1].kind == "lost":
                 log = "\n".join(self._bench.router.log().splitlines()[-5:])

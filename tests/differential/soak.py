@@ -32,6 +32,7 @@ def run_seed(on: Bench, seed: int) -> str:
     if found is None:
         return ""
     told = [found]
+    whole = "\n".join(repr(step)[:200] for step in found.program[-12:])
     end = time.monotonic() + SHRINKING
 
     def differs(part: list[Step]) -> bool:
@@ -44,7 +45,7 @@ def run_seed(on: Bench, seed: int) -> str:
         return True
 
     shrink(list(found.program), differs)
-    return str(told[-1])
+    return f"{told[-1]}\nThe last of the whole program:\n{whole}"
 
 
 def _difference(on: Bench, greeted: Greeted, program: list[Step]) -> Difference | None:

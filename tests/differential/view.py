@@ -19,22 +19,34 @@ _NUMBER: Final = re.compile(rb"(\x0cstatement_id|\x09last_gtid).[\d,-]*", re.DOT
 _NOT_LOCKED: Final = (1099).to_bytes(2, "little"), (1100).to_bytes(2, "little")
 """Which of the two a child of a locked table gets depends on what the server has in its cache of tables (MySQL)."""
 
-_ROW_OF_NO_COLUMN: Final = re.compile(rb"(column ``.``.`\w+` at row )\d+")
+_ROW_OF_A_PARAMETER: Final = re.compile(rb"(for column '?[\w`.]+'? at row )\d+")
 """MariaDB tells of a parameter of a procedure the row that an earlier statement on the connection has counted to."""
+
+_METADATA_CHANGED: Final = 0x400
+"""Prepared anew, for other columns than at its preparation: a server that prepares it only then has nothing to tell."""
+
+_EXPLICIT: Final = {
+    (46).to_bytes(2, "little"): (45).to_bytes(2, "little"),
+    (5).to_bytes(2, "little"): (8).to_bytes(2, "little"),
+}
+"""MariaDB names the collation of SET NAMES … COLLATE in definitions, until the character set of results is set."""
 
 
 class View:
     """Looks at the replies of one side, whose schema is *schema*.
 
     *exact*: what is known to differ, and harmless, is compared, too: a row of the regression table may be just that.
-    *is_old*: the client has session tracking, and EOF packets.
     """
 
-    def __init__(self, schema: str, *, exact: bool, is_old: bool) -> None:
+    def __init__(self, schema: str, *, exact: bool) -> None:
         self._schema = schema.encode()
         self._exact = exact
-        self._is_old = is_old
-        self._told = b""  # the schema that the server has told of last
+        self._told = b""  # the block of the schema that the server has told of last
+
+    def user_changed(self, schema: str | None) -> None:
+        """The session begins anew, in *schema*."""
+        name = b"" if schema is None else DIRECT.encode()
+        self._told = bytes((SESSION_TRACK_SCHEMA, len(name) + 1, len(name))) + name
 
     def of(self, reply: Sequence[Packet]) -> list[Packet]:
         """Return what of *reply* is compared."""
@@ -49,7 +61,7 @@ class View:
         elif packet.kind == "err":
             payload = _STATEMENT_ID.sub(rb"\1N", payload)
             if not self._exact:
-                payload = _ROW_OF_NO_COLUMN.sub(rb"\1N", payload)
+                payload = _ROW_OF_A_PARAMETER.sub(rb"\1N", payload)
                 payload = b"not locked" if payload[1:3] in _NOT_LOCKED else payload
         elif packet.kind == "row":
             payload = _STATEMENT_ID.sub(rb"\1N", payload)  # of SHOW WARNINGS
@@ -57,13 +69,22 @@ class View:
             payload = b""
         elif packet.kind == "eof" and not self._exact:
             # It has no room for what has changed, and the router can't know what of that only its trackers tell.
-            payload = payload[:4] + bytes((payload[4] & ~(SERVER_SESSION_STATE_CHANGED >> 8),))
+            status = status_of(payload) & ~(SERVER_SESSION_STATE_CHANGED | _METADATA_CHANGED)
+            payload = payload[:3] + status.to_bytes(2, "little")
+        elif packet.kind == "column" and not self._exact:
+            at = payload.rfind(b"\x0c")
+            at = at + 1 if len(payload) - at == 13 else len(payload) - 12
+            charset = payload[at : at + 2]
+            payload = payload[:at] + _EXPLICIT.get(charset, charset) + payload[at + 2 :]
         return replace(packet, payload=payload)
 
     def _ok(self, payload: bytes) -> bytes:
         """Return an OK packet with the blocks of its session state sorted: servers report variables in no order."""
         at = status_at(payload)
         status = status_of(payload)
+        if not self._exact:
+            status &= ~_METADATA_CHANGED
+            payload = payload[:at] + status.to_bytes(2, "little") + payload[at + 2 :]
         if not status & SERVER_SESSION_STATE_CHANGED or len(payload) <= at + 4:
             return payload
         size, pos = lenenc(payload, at + 4)
@@ -88,8 +109,9 @@ class View:
                 self._told = block
             blocks.append(block)
         state = b"".join(sorted(blocks))
-        if not state and not self._exact and (self._is_old or self._told):
-            # Where an EOF had no room for what only the router asks servers to tell, the next OK has an empty block.
+        if not state and not self._exact:
+            # MySQL tells that something has changed, and nothing of what, where a statement ends a transaction and
+            # begins another, and behind an EOF that had no room for what only the router asks servers to tell.
             status &= ~SERVER_SESSION_STATE_CHANGED
             info = info if len(info) > 1 else b""
         return payload[:at] + status.to_bytes(2, "little") + payload[at + 2 : at + 4] + info + state

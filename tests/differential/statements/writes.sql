@@ -3,7 +3,7 @@ INSERT INTO t (a, b) VALUES (<n>, <t>)
 INSERT INTO t (a, b) VALUES (<n>, <t>), (<n>, <t>)
 INSERT INTO t (id, a) VALUES (<k>, <n>)
 INSERT INTO t (c) VALUES (<k>)
-INSERT IGNORE INTO t (id, c) VALUES (<k>, <k>), (<k>, <k>)
+INSERT IGNORE INTO u (id, n) VALUES (<k>, <k>), (<k>, <k>)
 INSERT INTO t (c, a) VALUES (<k>, 1) ON DUPLICATE KEY UPDATE a = a + 1, id = LAST_INSERT_ID(id)
 INSERT INTO t (a, b) SELECT id, 'sel' FROM u
 INSERT INTO t SET b = <t>

@@ -17,11 +17,13 @@ from rwrouter.protocol.resultset import (
     Encoding,
     Heading,
     Row,
+    build_ok,
     build_result,
     build_text_result,
     first_number,
     first_value,
     read_text_result,
+    with_status,
 )
 
 
@@ -38,6 +40,19 @@ def test_what_is_built_can_be_read(capabilities: int, value: str | int | None, t
     assert reply.receive(data) == data
     assert reply.state == response.DONE
     assert first_value(data, capabilities) == text
+
+
+@pytest.mark.parametrize("eof", [0, CLIENT_DEPRECATE_EOF])
+def test_flags_are_put_in(eof: int) -> None:
+    """Those of the mask, in the last packet of whatever kind; an error has none."""
+    reply = build_text_result(["a"], [["1"], ["2"]], eof, status=0x22)
+    wanted = build_text_result(["a"], [["1"], ["2"]], eof, status=0x21)
+    changed = with_status(reply, 0x2001, 0x0003)
+    assert changed[-9:] == wanted[-9:]
+    assert changed[:-9] == reply[:-9], "an EOF before the rows stays as it is"
+    assert with_status(build_ok(0x2), 0x1, 0x3) == build_ok(0x1)
+    failed = b"\x05\x00\x00\x01\xff\x15\x04no"
+    assert with_status(failed, 1, 3) == failed
 
 
 def test_no_rows() -> None:

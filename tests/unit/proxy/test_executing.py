@@ -10,6 +10,7 @@ from tests.unit.proxy.stage import Stage, by_name, error, ok, on_stage, packet, 
 
 PREPARE = packet(b"\x16SELECT a FROM t WHERE id=?")
 SERVER_IDS = {"db1": 11, "db2": 22, "db3": 33}
+CLOSED = {name: number.to_bytes(4, "little") for name, number in SERVER_IDS.items()}
 
 
 def execute(number: int, *, types: bytes = b"\x08\x00") -> bytes:
@@ -209,10 +210,75 @@ def test_an_execution_closes_the_cursor_before_it() -> None:
         await stage.send(execute(FIRST))
         statement = stage.client.statements.get(FIRST)
         assert statement is not None
-        stage.client.cursors[statement] = stage.client.last
+        holder = stage.client.last
+        stage.client.cursors[statement] = holder
         await stage.send(execute(FIRST))
+        assert stage.client.last is not holder
         assert not stage.client.cursors
+        assert stage.log[-1] == (
+            holder.endpoint.server.name,
+            packet(b"\x19" + CLOSED[holder.endpoint.server.name]),
+        )
         fetch = packet(b"\x1c" + FIRST.to_bytes(4, "little") + b"\x01\x00\x00\x00")
         assert await stage.send(fetch) == error(1421)
 
     on_stage(play, refusing)
+
+
+def rows_end(status: int) -> bytes:
+    """Build the OK behind rows."""
+    return packet(b"\xfe\x00\x00" + bytes((status,)) + b"\x00\x00\x00", 1)
+
+
+def long_data() -> bytes:
+    """Build a COM_STMT_SEND_LONG_DATA."""
+    return packet(b"\x18" + FIRST.to_bytes(4, "little") + b"\x00\x00long")
+
+
+def test_long_data_goes_to_the_next_execution_whatever_cursor_is_open() -> None:
+    """A cursor of the execution before may be open on a replica: what is sent there would be lost."""
+
+    async def play(stage: Stage) -> None:
+        await stage.send(PREPARE)
+        await stage.send(execute(FIRST))
+        statement = stage.client.statements.get(FIRST)
+        assert statement is not None
+        stage.client.cursors[statement] = stage.client.last
+        await stage.send(long_data())
+        await stage.send(execute(FIRST))
+        assert [name for name, data in stage.log if data[4] in {0x17, 0x18}][-2:] == ["db1", "db1"]
+
+    on_stage(play, one_parameter)
+
+
+def test_a_cursor_elsewhere_does_not_end_a_transaction() -> None:
+    """The flags of a replica with an open cursor are not those of the session, which is in a transaction."""
+
+    def in_transaction(name: str, command: bytes) -> bytes | None:
+        if command[4] == 0x1C:
+            return rows_end(2)
+        if command[4] == 0x1A:
+            return ok(2)
+        if b"BEGIN" in command:
+            return ok(3)
+        return one_parameter(name, command)
+
+    async def play(stage: Stage) -> None:
+        await stage.send(PREPARE)
+        await stage.send(execute(FIRST))
+        statement = stage.client.statements.get(FIRST)
+        assert statement is not None
+        reader = stage.client.last
+        stage.client.cursors[statement] = reader
+        assert await stage.send(query("BEGIN")) == ok(3)
+        number = FIRST.to_bytes(4, "little")
+        fetch, reset = packet(b"\x1c" + number + b"\x01\x00\x00\x00"), packet(b"\x1a" + number)
+        for command, reply in ((fetch, rows_end(3)), (reset, ok(3))):
+            assert await stage.send(command) == reply, "as in the transaction"
+            assert stage.log[-1][0] == reader.endpoint.server.name
+            assert stage.client.session.in_transaction
+        assert not stage.client.cursors
+        assert await stage.send(query("COMMIT")) == ok(2)
+        assert stage.log[-1][0] == "db1"
+
+    on_stage(play, in_transaction)

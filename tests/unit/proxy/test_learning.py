@@ -23,6 +23,30 @@ def test_reads_go_to_replicas_though_the_session_has_user_variables() -> None:
     on_stage(play)
 
 
+@pytest.mark.parametrize(
+    ("sql", "is_over"),
+    [
+        ("SELECT a FROM t", True),
+        ("SELECT a FROM `a b`", True),
+        ("DELETE FROM t", True),
+        ("SELECT 1", False),
+        ("SELECT * FROM (SELECT 1) AS x", False),
+        ("WITH x AS (SELECT 1 AS n) SELECT * FROM x", False),
+        ("SELECT * FROM JSON_TABLE('[1]', '$[*]' COLUMNS (x INT PATH '$')) AS j", False),
+        ("SELECT * FROM information_schema.tables", False),
+    ],
+)
+def test_what_set_transaction_holds_for(sql: str, is_over: bool) -> None:
+    """For the next statement that takes part in a transaction; in doubt it holds on, and the primary is asked."""
+
+    async def play(stage: Stage) -> None:
+        await stage.send(query("SET TRANSACTION READ ONLY"))
+        await stage.send(query(sql))
+        assert stage.client.session.free is is_over
+
+    on_stage(play)
+
+
 def test_a_session_ends_with_the_connection_that_has_its_variables() -> None:
     """As with the server that it would be; without any, the next statement takes a new connection."""
 

@@ -224,6 +224,17 @@ def test_set_transaction_waits_for_a_statement_with_tables() -> None:
     assert session.settled == session.status
 
 
+def test_flags_before_an_error_count() -> None:
+    """Several statements, of which one fails, may have switched autocommit off, or begun a transaction."""
+    session = Session()
+    session.on_error(plans.SEVERAL_STATEMENTS | plans.SEVERAL_RESULTS, status=IN_TRANS)
+    assert not session.free
+    assert session.in_transaction
+    session = Session()
+    session.on_error(plans.WRITES, status=IN_TRANS)
+    assert session.free, "one statement alone says nothing before its error"
+
+
 def test_a_routine_that_failed_tells_nothing_of_schema_and_modes() -> None:
     """Its results speak of those that it runs in; what it has written counts."""
     schema = b"\x01\x06\x05other"
