@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from rwrouter.cluster.probes import Channel, Facts, Member, Receiver, Replica
+from rwrouter.cluster.probes import Channel, Facts, Member, Replica
 from rwrouter.model import Address
 
 
@@ -60,9 +60,17 @@ def followed(one: Observation, seats: Iterable[Seat]) -> str | None:
     """Return the name of the server among *seats* that *one* replicates from; None if that was stopped."""
     known = [seat for seat in seats if seat.name != one.name]
     for channel in one.channels:
-        if channel.receiver is Receiver.NO and not channel.is_applying:
-            continue  # both threads stopped: how a replica is left that was made a primary by hand
+        if channel.is_stopped:
+            continue
         for seat in known:
             if seat.is_source_of(channel):
                 return seat.name
     return None
+
+
+def stray_source(one: Observation, seats: Iterable[Seat]) -> str:
+    """Return from whom *one* replicates, as HOST:PORT, if that is none of *seats*; "" if it is, or there is nobody."""
+    running = [channel for channel in one.channels if not channel.is_stopped]
+    if one.member is not None or not running or followed(one, seats) is not None:
+        return ""
+    return str(Address(running[0].source_host, running[0].source_port))

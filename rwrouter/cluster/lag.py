@@ -82,6 +82,9 @@ class Evidence:
     heartbeat: float | None = None  # seconds that its heartbeat is older than the primary's; None without one
     is_member: bool = False  # of a replication group, and ONLINE there
     group_trouble: str = ""  # why what a member has can't be relied on, see cluster/group.py
+    stray_source: str = (
+        ""  # HOST:PORT from which a server that nobody listed replicates, if that is none of ours
+    )
 
 
 class LagMeter:
@@ -104,9 +107,11 @@ class LagMeter:
             )
         if not channels and not evidence.is_member:
             return self._unknown("is not a replica")
+        if evidence.stray_source:
+            return self._unknown(f"replicates from {evidence.stray_source}, which is none of these servers")
         for channel in channels:
             if not channel.is_applying:
-                return self._unknown(f"applier stopped: {channel.error or 'by hand'}")
+                return self._unknown(f"applier stopped: {channel.applier_error or 'by hand'}")
         for channel in channels:
             if channel.receiver is Receiver.YES:
                 continue
@@ -125,7 +130,7 @@ class LagMeter:
     def _grown(self, until: float, why: str) -> Lag:
         if self._known is None or self._known.seconds is None:
             return Lag(None, why)
-        return Lag(self._known.seconds + max(0.0, until - self._at), why)
+        return Lag(round(self._known.seconds + max(0.0, until - self._at), 3), why)
 
     def _unknown(self, why: str) -> Lag:
         self._known = None
@@ -144,7 +149,7 @@ def _best(until: float, evidence: Evidence) -> Lag:
         found += [] if status is None else [status]
     if evidence.has_positions:
         since = evidence.missing_since
-        found.append(Lag(0.0 if since is None else max(0.0, until - since), "GTID positions"))
+        found.append(Lag(0.0 if since is None else round(max(0.0, until - since), 3), "GTID positions"))
     if not found:
         return Lag(None, "neither Seconds_Behind_Source nor GTIDs tell it")
     return max(

@@ -12,7 +12,7 @@ from typing import Final
 from rwrouter.cluster import group, probes, trial
 from rwrouter.cluster.addresses import AddressMap
 from rwrouter.cluster.alarms import NO_ACCOUNT, alarms_of, missing_rights, problem_of, rivals
-from rwrouter.cluster.discovery import Seat, followed
+from rwrouter.cluster.discovery import Observation, Seat, followed, stray_source
 from rwrouter.cluster.divergence import Divergence
 from rwrouter.cluster.events import Event, changes
 from rwrouter.cluster.finder import Finder
@@ -328,7 +328,17 @@ class Monitor:
             has_positions=bool(self._positions) and bool(one.executed),
             is_member=member is not None and member.state == group.ONLINE,
             group_trouble=group.trouble(one.seen),
+            stray_source=self._stray_source(one.seen) if one.found is not None else "",
         )
+
+    def _stray_source(self, seen: Observation) -> str:
+        """Return from whom a server that was found replicates, if that is another set than this one; "" if not."""
+        ours = [
+            Seat(one.name, one.address, one.seen, one.said)
+            for one in self._watched.values()
+            if one.is_admitted and (one.found is None or one.is_attached or not one.health.is_up)
+        ]
+        return stray_source(seen, ours)
 
     def _behind_heartbeat(self, one: Watched, source: Watched | None) -> float | None:
         if source is None or source.seen is None:

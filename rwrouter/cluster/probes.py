@@ -230,6 +230,12 @@ class Channel:
     is_applying: bool
     behind: float | None  # Seconds_Behind_Source
     error: str  # of receiver or applier, else ""
+    applier_error: str = ""
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether both threads are stopped: how a replica is left that was made a primary by hand."""
+        return self.receiver is Receiver.NO and not self.is_applying
 
 
 def read_channels(rows: Sequence[Row]) -> tuple[Channel, ...]:
@@ -257,6 +263,7 @@ def _channel(row: Row) -> Channel:
         is_applying=row["Replica_SQL_Running"] == "Yes",
         behind=None if behind is None else float(_int(behind)),
         error=str(row.get("Last_SQL_Error") or row.get("Last_IO_Error") or ""),
+        applier_error=str(row.get("Last_SQL_Error") or ""),
     )
 
 

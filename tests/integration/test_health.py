@@ -1,5 +1,6 @@
 """What is wrong with one server, or with one account, and who notices: a router before real servers."""
 
+import contextlib
 import json
 import subprocess
 import urllib.request
@@ -142,15 +143,7 @@ def test_a_monitor_that_is_refused_raises_an_alarm_and_takes_nobody_out(cluster:
         cluster.primary.query(f"ALTER USER {account.user} IDENTIFIED BY 'Changed-1'")
         cluster.wait_in_sync()
         try:
-            column = "PROCESSLIST_ID" if cluster.flavor is Flavor.MYSQL else "ID"
-            table = (
-                "performance_schema.threads"
-                if cluster.flavor is Flavor.MYSQL
-                else "information_schema.PROCESSLIST"
-            )
-            who = "PROCESSLIST_USER" if cluster.flavor is Flavor.MYSQL else "USER"
-            for row in replica.query(f"SELECT {column} AS id FROM {table} WHERE {who} = %s", (account.user,)):
-                replica.query(f"KILL {row['id']}")
+            end_sessions(replica, account.user)
             wanted = f"{replica.name} refuses the monitor's account"
             watch.until(lambda seen: any(alarm.startswith(wanted) for alarm in seen.alarms))
             assert watch.snapshot.server(replica.name).state is not State.DOWN
@@ -158,6 +151,44 @@ def test_a_monitor_that_is_refused_raises_an_alarm_and_takes_nobody_out(cluster:
             cluster.primary.query(f"ALTER USER {account.user} IDENTIFIED BY '{account.password}'")
         watch.until(lambda seen: not any(alarm.startswith(wanted) for alarm in seen.alarms))
     cluster.wait_in_sync()
+
+
+def test_a_right_that_the_monitor_loses_takes_nobody_out(cluster: Sandbox) -> None:
+    """REPLICATION CLIENT, SLAVE MONITOR: roles and lag are known by other words, and the alarm says what to grant."""
+    right = "REPLICATION CLIENT" if cluster.flavor is Flavor.MYSQL else "SLAVE MONITOR"
+    account = cluster.monitor
+    with Watch(cluster, monitor={"timeout": 10.0, "fall": 9}) as watch:
+        for server in cluster.servers:
+            watch.until_state(server, State.UP)
+        cluster.primary.query(f"REVOKE {right} ON *.* FROM '{account.user}'@'%'")
+        cluster.wait_in_sync()
+        try:
+            for server in cluster.servers:  # a right is looked up at the login
+                end_sessions(server, account.user)
+            wanted = f"grant {right} to the monitor"
+            watch.until(lambda seen: sum(wanted in alarm for alarm in seen.alarms) == len(cluster.servers))
+            assert {server.state for server in watch.snapshot.servers} == {State.UP}
+            assert watch.snapshot.primary == cluster.primary.name
+            assert watch.snapshot.server(cluster.replicas[0].name).lag.seconds is not None
+        finally:
+            cluster.primary.query(f"GRANT {right} ON *.* TO '{account.user}'@'%'")
+            cluster.wait_in_sync()
+        for server in cluster.servers:
+            end_sessions(server, account.user)
+        watch.until(lambda seen: not any(wanted in alarm for alarm in seen.alarms))
+
+
+def end_sessions(server: SandboxServer, user: str) -> None:
+    """Kill the connections of *user*."""
+    for row in server.query(KILLED[server.flavor], (user,)):
+        with contextlib.suppress(pymysql.MySQLError):  # it has ended by itself
+            server.query(f"KILL {row['id']}")
+
+
+KILLED = {
+    Flavor.MYSQL: "SELECT PROCESSLIST_ID AS id FROM performance_schema.threads WHERE PROCESSLIST_USER = %s",
+    Flavor.MARIADB: "SELECT ID AS id FROM information_schema.PROCESSLIST WHERE USER = %s",
+}
 
 
 def test_a_hung_replica_costs_new_clients_no_error_and_comes_back_slowly(

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from rwrouter.cluster.discovery import Observation, Seat, followed
+from rwrouter.cluster.discovery import Observation, Seat, followed, stray_source
 from rwrouter.cluster.probes import Channel, Facts, Member, Receiver
 from rwrouter.model import Address, Flavor
 
@@ -46,6 +46,18 @@ def test_followed(case: str, seat: Seat, channel: Channel, is_followed: bool) ->
     """A server follows the one that its channel fetches from, until both threads are stopped."""
     two = replace(TWO, channels=(channel,))
     assert followed(two, [seat, Seat("db2", TWO.address, two)]) == ("db1" if is_followed else None), case
+
+
+def test_a_source_that_is_none_of_ours_is_told() -> None:
+    """By its address; not where nothing is fetched, nor by a member of a group."""
+    one, two = Seat("db1", ONE.address, ONE), replace(TWO, channels=(CHANNEL,))
+    stray = replace(two, channels=(replace(CHANNEL, source_uuid="u9"),))
+    stopped = replace(CHANNEL, source_uuid="u9", receiver=Receiver.NO, is_applying=False)
+    assert stray_source(two, [one]) == ""
+    assert stray_source(stray, [one]) == "10.0.0.1:3306"
+    assert stray_source(replace(two, channels=(stopped,)), [one]) == ""
+    member = Member("u2", "db2", 3306, "ONLINE", is_primary=False)
+    assert stray_source(replace(stray, members=(member,)), [one]) == ""
 
 
 def test_a_member_knows_itself() -> None:

@@ -250,6 +250,23 @@ def test_a_found_one_that_became_a_set_of_its_own_is_no_rival() -> None:
     assert not any("writable" in alarm for alarm in world.monitor.snapshot.alarms)
 
 
+def test_a_found_one_that_follows_another_set_gets_no_reads() -> None:
+    """At once, though the lag that it tells is that to its new source; its way back is the way it came."""
+    world = net(size=3)
+    world.servers["db3"].source = 9
+    world.servers["db1"].replicas = registered(2)
+    world.run(2.0)
+    assert world.state("db2:3306") is State.UP
+    assert world.state("db3:3306") is State.LAGGING
+    assert world.monitor.snapshot.server("db3:3306").reason == (
+        "replicates from db9:3306, which is none of these servers"
+    )
+    world.servers["db3"].source = 1
+    world.servers["db1"].replicas = registered(2, 3)
+    world.run(2.0)
+    assert world.state("db3:3306") is State.UP
+
+
 def test_a_reload_keeps_what_was_found() -> None:
     """Unless discovery is switched off, or the server is listed now."""
     world = net(size=3)

@@ -32,13 +32,28 @@ def upto(number: int) -> GtidSet:
         ),
         ("no replica", Evidence(()), Lag(None, "is not a replica")),
         (
+            "another set's replica",
+            Evidence((GOOD,), stray_source="db9:3306"),
+            Lag(None, "replicates from db9:3306, which is none of these servers"),
+        ),
+        (
             "applier stopped by hand",
             Evidence((replace(GOOD, is_applying=False, behind=None),)),
             Lag(None, "applier stopped: by hand"),
         ),
         (
             "applier failed",
-            Evidence((replace(GOOD, is_applying=False, behind=None, error="Duplicate entry"),)),
+            Evidence(
+                (
+                    replace(
+                        GOOD,
+                        is_applying=False,
+                        behind=None,
+                        error="Duplicate entry",
+                        applier_error="Duplicate entry",
+                    ),
+                )
+            ),
             Lag(None, "applier stopped: Duplicate entry"),
         ),
         (
