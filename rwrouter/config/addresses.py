@@ -36,7 +36,8 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network | str
 
 def parse_server(text: str) -> Address:
     """Return where a MySQL server is; the port is 3306 where it is left out. Raises ValueError."""
-    if text.startswith("unix:"):
+    kind, _, rest = text.partition(":")
+    if kind == UNIX and rest and not _PORT.fullmatch(rest):  # with a port it is a host of that name
         raise ValueError(f'"{text}": servers are reached over TCP; write HOST:PORT')
     return _parse(text, MYSQL_PORT, lowest=1)
 

@@ -25,6 +25,7 @@ from rwrouter.model import Address
     [
         ("db1", Address("db1", 3306)),
         ("db1:3307", Address("db1", 3307)),
+        ("unix:3306", Address("unix", 3306)),
         ("10.0.0.1", Address("10.0.0.1", 3306)),
         ("[::1]", Address("::1", 3306)),
         ("[2001:DB8::1]:3307", Address("2001:db8::1", 3307)),
