@@ -135,6 +135,7 @@ class ClientConnection(asyncio.Protocol):
         self.new_secret: Secret | None = None  # a password that the session has set for its own account
         self.left_out: dict[Endpoint, int] = {}  # refused the session's variables of this version
         self.last: BackendConnection = backend  # of the statement before, or of the command that failed
+        self.charset_at: BackendConnection | None = None  # where it was set last, with its collation
         self.left: Left | None = None  # where its counts and warnings are, if it is not there
         self.current: BackendConnection | None = None  # of the statement that runs
         self.plan: Plan = STATEMENT  # of the statement that runs

@@ -69,6 +69,8 @@ def _follow(client: "ClientConnection", backend: "BackendConnection") -> None:
     backend.variables = session.variables.copy()
     backend.schema = session.schema
     backend.role = session.role
+    if not session.knows_collation:
+        client.charset_at = backend
     if client.gateway.rules.follows_schema:
         client.follow_terms()
 

@@ -363,6 +363,8 @@ async def _learn_collation(client: "ClientConnection", backend: BackendConnectio
     """Ask the connection on which the session's character set was set for the collation that came with it."""
     session = client.session
     holder = next((other for other in client.backends.values() if other.version == session.version), None)
+    if holder is None:
+        holder = client.charset_at  # what came since then has made the version another one
     if holder is None or holder is backend or holder.closed:
         return
     reply = await holder.query(b"SELECT @@collation_connection")

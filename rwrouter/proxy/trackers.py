@@ -32,11 +32,12 @@ _MARIADBS_NOISE: Final = frozenset({"in_transaction", "last_gtid", "proxy_user",
 class LaidOpen:
     """A connection for a statement that sets or shows the variables *spoken* of.
 
-    It has the client's own values of them, but for *kept*. *sets*: they may have changed; *failed*: as far as they did
-    before an error. *before*: all variables of the session, where the statement may hide from the router which it sets.
+    It has the client's own values of them, but for *kept*. *named*: those that stand in its text. *sets*: they may have
+    changed; *failed*: as far as they did before an error. *before*: all variables of the session, where the statement
+    may hide from the router which it sets.
     """
 
-    __slots__ = ("backend", "before", "failed", "kept", "sets", "spoken")
+    __slots__ = ("backend", "before", "failed", "kept", "named", "sets", "spoken")
 
     def __init__(
         self, backend: "BackendConnection", spoken: tuple[str, ...], kept: frozenset[str], *, sets: bool
@@ -44,6 +45,7 @@ class LaidOpen:
         self.backend = backend
         self.spoken = spoken
         self.kept = kept
+        self.named = spoken
         self.sets = sets
         self.failed = False
         self.before: dict[bytes, bytes] | None = None
@@ -86,6 +88,7 @@ async def lay_open(
 ) -> None:
     """Give *backend* the client's values of what the command *data*, with *plan*, sets or shows. Raises BackendLost."""
     spoken = names.spoken_of(plan, _text(client, data, command))
+    named = spoken
     sets = bool(plan.effects & plans.TRACKERS)
     if sets and (names.TRANSACTION_INFO in spoken or names.SYSTEM_VARIABLES in spoken):
         # MySQL then says that something has changed, and not what: the router's trackers would have something.
@@ -100,6 +103,7 @@ async def lay_open(
     if session.in_transaction or plan.effects & plans.SEVERAL_STATEMENTS:
         kept.add(names.GTIDS)
     client.laid_open = laid = LaidOpen(backend, spoken, frozenset(kept), sets=sets)
+    laid.named = tuple(named)
     if sets and names.SYSTEM_VARIABLES in spoken and plan.effects & ~plans.OF_TRACKERS:
         laid.before = await _variables(client, backend)
     own = [name for name in spoken if name not in kept]
@@ -183,7 +187,9 @@ async def _learn(client: "ClientConnection", laid: LaidOpen) -> None:
     now = {
         name: values[name]
         for name in laid.spoken
-        if name not in laid.kept or not laid.failed or had.get(name, values[name]) != values[name]
+        if name not in laid.kept
+        or had.get(name, values[name]) != values[name]
+        or not (laid.failed or (name == names.GTIDS and name not in laid.named))
     }
     backend.trackers |= now
     session.trackers = {**session.trackers, **now}

@@ -110,9 +110,13 @@ _COMMON: Final = [
 ]
 _OWN: Final = {Flavor.MYSQL: _lines("mysql"), Flavor.MARIADB: _lines("mariadb")}
 _DIAGNOSTICS: Final = _lines("diagnostics")
-_HAS_CONDITIONS: Final = re.compile(r"INSERT|UPDATE|REPLACE|DELETE|ALTER|CREATE|SELECT .* FROM [tu]\b")
+_HAS_CONDITIONS: Final = re.compile(
+    r"INSERT|UPDATE|REPLACE|DELETE|ALTER|CREATE|SELECT (?!.* MATCH).* FROM [tu]\b"
+)
+"""A SELECT that fails may leave FOUND_ROWS() as it was, or not, by where it fails (MariaDB)."""
+
 _PREPARED: Final = _lines("prepared")
-_HAS_PARAMETER_AS_COLUMN: Final = re.compile(r"SELECT [^W]*\?(?!.* WHERE)")
+_HAS_PARAMETER_AS_COLUMN: Final = re.compile(r"SELECT (?!\*)[^W]*\?(?!.* WHERE)")
 """What type such a column has depends, on MySQL, on the types of earlier executions there: a known difference."""
 
 

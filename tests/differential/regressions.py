@@ -451,6 +451,16 @@ REGRESSIONS: Final = (
         ),
     ),
     Regression(
+        "collation_behind_a_tracker",
+        "the collation of SET NAMES was not asked for any more where a session_track_* was set before the next read",
+        (
+            Query("SET NAMES utf8mb4 COLLATE utf8mb4_bin"),
+            Query("SET session_track_state_change = 0"),
+            Query("SELECT @@collation_connection, 'a' = 'A' FROM t"),
+            Query("SELECT @@collation_connection, 'a' = 'A' FROM t"),
+        ),
+    ),
+    Regression(
         "long_data_while_a_cursor_is_open",
         "long data went to the replica that had the cursor, and the execution to the primary, without it",
         (

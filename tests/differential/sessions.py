@@ -83,9 +83,10 @@ class Bench:
         self._root = cluster.primary.connect()
 
     def close(self) -> None:
-        """Leave the servers as they were."""
-        self._clear()
-        self._root.close()
+        """Leave the servers as they were, if they are there."""
+        with contextlib.suppress(pymysql.MySQLError):
+            self._clear()
+            self._root.close()
 
     def _clear(self) -> None:
         with self._root.cursor() as cursor:
@@ -131,7 +132,7 @@ class Pair:
     def __init__(
         self, bench: Bench, greeted: Greeted, direct: Side, routed: Side, *, exact: bool = True
     ) -> None:
-        self._views = [View(side.schema, exact=exact) for side in (direct, routed)]
+        self._views = [View(side.schema, bench.cluster.flavor, exact=exact) for side in (direct, routed)]
         self._bench = bench
         self._greeted = greeted
         self._direct = direct

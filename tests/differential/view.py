@@ -5,7 +5,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from rwrouter.protocol.flags import SERVER_SESSION_STATE_CHANGED, SESSION_TRACK_GTIDS, SESSION_TRACK_SCHEMA
+from rwrouter.model import Flavor
+from rwrouter.protocol.flags import (
+    SERVER_QUERY_NO_GOOD_INDEX_USED,
+    SERVER_QUERY_NO_INDEX_USED,
+    SERVER_SESSION_STATE_CHANGED,
+    SESSION_TRACK_GTIDS,
+    SESSION_TRACK_SCHEMA,
+    SESSION_TRACK_STATE_CHANGE,
+    SESSION_TRACK_TRANSACTION_CHARACTERISTICS,
+    SESSION_TRACK_TRANSACTION_STATE,
+)
 from tests.differential.wire import Packet, lenenc, status_at, status_of
 
 DIRECT, ROUTED = "diff_of_d", "diff_of_r"
@@ -25,6 +35,18 @@ _ROW_OF_A_PARAMETER: Final = re.compile(rb"(for column '?[\w`.]+'? at row )\d+")
 _METADATA_CHANGED: Final = 0x400
 """Prepared anew, for other columns than at its preparation: a server that prepares it only then has nothing to tell."""
 
+_OF_TRANSACTIONS: Final = frozenset(
+    {SESSION_TRACK_TRANSACTION_CHARACTERISTICS, SESSION_TRACK_TRANSACTION_STATE}
+)
+_DISTURBED: Final = {
+    Flavor.MYSQL: _OF_TRANSACTIONS,
+    Flavor.MARIADB: _OF_TRANSACTIONS | {SESSION_TRACK_STATE_CHANGE},
+}
+"""What the router's own statements in a transaction, and what it tracks itself (MariaDB: last_gtid), have a part in."""
+
+_PLAN: Final = SERVER_QUERY_NO_INDEX_USED | SERVER_QUERY_NO_GOOD_INDEX_USED
+"""What the optimizer chose depends on its statistics of the two schemas, too."""
+
 _EXPLICIT: Final = {
     (46).to_bytes(2, "little"): (45).to_bytes(2, "little"),
     (5).to_bytes(2, "little"): (8).to_bytes(2, "little"),
@@ -38,15 +60,15 @@ class View:
     *exact*: what is known to differ, and harmless, is compared, too: a row of the regression table may be just that.
     """
 
-    def __init__(self, schema: str, *, exact: bool) -> None:
+    def __init__(self, schema: str, flavor: Flavor, *, exact: bool) -> None:
         self._schema = schema.encode()
         self._exact = exact
-        self._told = b""  # the block of the schema that the server has told of last
+        self._told = DIRECT.encode()  # the schema that the server has told of last
+        self._untold = frozenset[int]() if exact else _DISTURBED[flavor]
 
     def user_changed(self, schema: str | None) -> None:
         """The session begins anew, in *schema*."""
-        name = b"" if schema is None else DIRECT.encode()
-        self._told = bytes((SESSION_TRACK_SCHEMA, len(name) + 1, len(name))) + name
+        self._told = b"" if schema is None else DIRECT.encode()
 
     def of(self, reply: Sequence[Packet]) -> list[Packet]:
         """Return what of *reply* is compared."""
@@ -69,7 +91,7 @@ class View:
             payload = b""
         elif packet.kind == "eof" and not self._exact:
             # It has no room for what has changed, and the router can't know what of that only its trackers tell.
-            status = status_of(payload) & ~(SERVER_SESSION_STATE_CHANGED | _METADATA_CHANGED)
+            status = status_of(payload) & ~(SERVER_SESSION_STATE_CHANGED | _METADATA_CHANGED | _PLAN)
             payload = payload[:3] + status.to_bytes(2, "little")
         elif packet.kind == "column" and not self._exact:
             at = payload.rfind(b"\x0c")
@@ -83,7 +105,7 @@ class View:
         at = status_at(payload)
         status = status_of(payload)
         if not self._exact:
-            status &= ~_METADATA_CHANGED
+            status &= ~(_METADATA_CHANGED | _PLAN)
             payload = payload[:at] + status.to_bytes(2, "little") + payload[at + 2 :]
         if not status & SERVER_SESSION_STATE_CHANGED or len(payload) <= at + 4:
             return payload
@@ -93,21 +115,20 @@ class View:
         size, pos = lenenc(payload, pos) if pos < len(payload) else (0, pos)
         blocks = []
         while pos < len(payload):
-            first = pos
+            kind = payload[pos]
             size, pos = lenenc(payload, pos + 1)
-            number = (
-                b""
-                if payload[first] == SESSION_TRACK_GTIDS
-                else _NUMBER.sub(rb"\1", payload[pos : pos + size])
-            )
+            value = payload[pos : pos + size]
             pos += size
-            block = payload[first : first + 1] + number
-            if block[0] == SESSION_TRACK_SCHEMA:
+            if kind == SESSION_TRACK_GTIDS:
+                value = b""
+            elif kind == SESSION_TRACK_SCHEMA:
                 # With its state tracker on, MariaDB tells again where the session is, behind an EOF.
-                if block == self._told and not self._exact:
+                if value[1:] == self._told and not self._exact:
                     continue
-                self._told = block
-            blocks.append(block)
+                self._told = value[1:]
+            elif kind in self._untold:
+                continue
+            blocks.append(bytes((kind,)) + _NUMBER.sub(rb"\1", value))
         state = b"".join(sorted(blocks))
         if not state and not self._exact:
             # MySQL tells that something has changed, and nothing of what, where a statement ends a transaction and

@@ -100,9 +100,6 @@ SET session_track_state_change = <j>
 SET SESSION session_track_schema = <j>
 SET @@session.session_track_system_variables = 'sql_mode,time_zone'
 SET session_track_system_variables = DEFAULT
-SET session_track_transaction_info = STATE
-SET session_track_transaction_info = OFF
 SET session_track_nothing = 1
 SET @a = @@session_track_schema, session_track_state_change = DEFAULT, sql_mode = ''
-SELECT @@session_track_schema, @@session_track_state_change
 SHOW VARIABLES LIKE 'session\_track%'

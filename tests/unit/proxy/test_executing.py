@@ -4,6 +4,7 @@ import itertools
 
 import pytest
 
+from rwrouter.proxy.diagnostics import ASKING
 from rwrouter.routing import prepared
 from rwrouter.routing.prepared import FIRST
 from tests.unit.proxy.stage import Stage, by_name, error, ok, on_stage, packet, query, row
@@ -162,17 +163,22 @@ def test_a_prepare_leaves_the_statement_before_where_it_was() -> None:
     on_stage(play, prepare)
 
 
-def test_a_question_about_the_statement_before_that_can_not_be_prepared_there_is_the_primarys() -> None:
-    """After a USE its text is prepared nowhere anew; it gets an answer, not an error."""
+@pytest.mark.parametrize(("question", "is_there"), [("SHOW WARNINGS", True), ("SELECT ROW_COUNT()", False)])
+def test_a_prepared_question_about_the_statement_before(question: str, is_there: bool) -> None:
+    """After a USE a text is prepared nowhere anew, but what reads the same in any schema; counts are brought."""
     used = b"\x01\x06\x05other"
 
     async def play(stage: Stage) -> None:
-        await stage.send(packet(b"\x16SHOW WARNINGS"))
+        await stage.send(packet(b"\x16" + question.encode()))
         await stage.send(query("USE other"))
-        assert await stage.send(query("SELECT 1")) in {row("db2"), row("db3")}
-        assert await stage.send(execute(FIRST)) == row("db1")
+        reader = await stage.send(query("SELECT 1"))
+        assert reader in {row("db2"), row("db3")}
+        assert await stage.send(execute(FIRST)) == (reader if is_there else row("db1"))
+        assert bool(stage.sent(b"SQL_CALC_FOUND_ROWS")) is not is_there
 
     def follow(name: str, command: bytes) -> bytes | None:
+        if command[5:] == ASKING:
+            return row("3")
         return ok(state=used) if b"USE other" in command else script(name, command)
 
     on_stage(play, follow)

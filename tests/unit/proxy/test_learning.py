@@ -137,3 +137,30 @@ def test_what_a_reading_transaction_on_a_replica_can_hold(sql: str, moves: bool)
 def test_ok() -> None:
     """The stage's OK is what servers send."""
     assert ok()[4] == 0
+
+
+def test_a_collation_is_learned_where_it_was_set() -> None:
+    """Also where the session has moved on since: SET NAMES x COLLATE y is told without its y."""
+    names = variable(b"character_set_connection", b"utf8mb4")
+
+    def script(name: str, command: bytes) -> bytes | None:
+        if b"SET NAMES" in command:
+            return ok(state=names)
+        if b"SELECT @@collation_connection" in command:
+            return row("utf8mb4_bin")
+        return by_name(name, command)
+
+    async def play(stage: Stage) -> None:
+        await stage.send(query("SET NAMES utf8mb4 COLLATE utf8mb4_bin"))
+        stage.client.session.version += 1
+        assert await stage.send(query("SELECT a FROM t")) in READERS
+        assert stage.sent(b"SELECT @@collation_connection") == ["db1"]
+        assert any(b"utf8mb4_bin" in data for name, data in stage.log if name != "db1")
+
+    on_stage(play, script)
+
+
+def variable(name: bytes, value: bytes) -> bytes:
+    """Build a session-state block of one variable."""
+    body = bytes((len(name),)) + name + bytes((len(value),)) + value
+    return b"\x00" + bytes((len(body),)) + body

@@ -191,3 +191,24 @@ def test_without_a_primary_a_replica_takes_them() -> None:
         assert stage.client.session.trackers == {SCHEMA: b"0"}
 
     on_stage(play, servers.answer)
+
+
+def test_the_routers_own_gtids_are_not_taken_for_the_clients() -> None:
+    """In a transaction they can't be switched off for a statement that sets another list: what is read is not its."""
+    servers = Servers()
+
+    def in_transaction(name: str, command: bytes) -> bytes | None:
+        if b"BEGIN" in command or b"mine" in command:
+            servers.answer(name, command)
+            return ok(3)
+        return servers.answer(name, command)
+
+    async def play(stage: Stage) -> None:
+        await stage.send(query("BEGIN"))
+        await stage.send(query("SET session_track_system_variables = DEFAULT /* mine */"))
+        await stage.send(query("COMMIT"))
+        assert stage.client.session.trackers.get(GTIDS, b"OFF") == b"OFF"
+        assert await stage.send(query("INSERT INTO t VALUES (1)")) == ok()
+        assert stage.client.session.writes
+
+    on_stage(play, in_transaction)
