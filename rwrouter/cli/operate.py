@@ -41,7 +41,7 @@ def disable(*, router: RunningRouter, server: str) -> None:
     _decide(router, server, "disable")
 
 
-@click.command(epilog=HELD)
+@click.command(epilog=HELD, context_settings={"ignore_unknown_options": True})  # "-1" is a number
 @admin_option
 @click.argument("server")
 @click.argument("weight", type=click.IntRange(0, 10_000))

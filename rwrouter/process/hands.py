@@ -12,6 +12,7 @@ from pymysql.cursors import DictCursor
 from rwrouter.cluster.probes import Row
 from rwrouter.cluster.standing import Query, Standing, queries, read_standing
 from rwrouter.cluster.steps import MARGIN, Order, Statement
+from rwrouter.cluster.watched import REFUSED
 from rwrouter.config.model import ServerTlsSettings
 from rwrouter.model import Address
 from rwrouter.process.link import tls_arguments
@@ -136,6 +137,8 @@ class OperatorHands:
     def _said(self, exc: Exception) -> str:
         """Return *exc* as the server said it, without a password that it may quote."""
         text = f"{exc.args[1]} ({exc.args[0]})" if len(exc.args) > 1 else str(exc) or type(exc).__name__
+        if exc.args and exc.args[0] in REFUSED:
+            text += "; check --user and RWROUTER_OPERATOR_PASSWORD: this account has to work on every server"
         for secret in (self._order.password, self._order.replication_password):
             if secret:
                 text = text.replace(secret, "***")

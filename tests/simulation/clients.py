@@ -125,12 +125,13 @@ class Client:
         self.transactions: list[list[bytes]] = []  # tags of statements that belong to one transaction
         self._count = 0
         self._key = number * 10_000
+        self._more = random.Random(f"{history.seed} {number}")
         self._fresh()
 
     def _fresh(self) -> None:
         self.own: dict[int, bytes] = {}  # what this session has written for certain
         self.added = 0  # to its private counter, by this session, for certain
-        self.seen = 0  # of the private counter, by reads that must not go back
+        self.seen = 0  # of the shared counter, by this session: with `reads.monotonic` it never reads less
         self.variables = dict(DEFAULTS)
         self.user = b"NULL"
         self.prepared: dict[bytes, int] = {}  # text -> number
@@ -284,8 +285,21 @@ class Client:
 
     # -- the steps
 
+    async def _counts(self) -> bool:
+        """Take part in showing that time goes on: one client only reads what the others add to; True for that one."""
+        if self.number != 1:
+            if self._more.random() < 0.5:
+                await self._ask(self._add(SHARED))
+            return False
+        for _ in range(8):
+            await asyncio.sleep(self._more.choice((0.005, 0.02, 0.05)))
+            await self._ask(self._count_shared())
+        return True
+
     async def _step(self) -> None:
         rng = self.rng
+        if self.history.settings.reads.monotonic and await self._counts():
+            return
         kind = rng.random()
         if kind < 0.25:
             await self._ask(self._insert())
@@ -422,10 +436,18 @@ class Client:
         least = self.history.shared if self.history.settings.reads.consistency == "global" else 0
 
         def check(result: Result) -> None:
-            if not result.code and int(result.rows[0][1]) < least:
+            if result.code:
+                return
+            got = int(result.rows[0][1])
+            if got < least:
                 self.history.violation(
-                    f"client {self.number}: a stale read: {result.rows[0][1]!r} where others had finished {least}"
+                    f"client {self.number}: a stale read: {got} where others had finished {least}"
                 )
+            if got < self.seen and self.history.settings.reads.monotonic:
+                self.history.violation(
+                    f"client {self.number}: time went back: it reads {got}, and has read {self.seen}"
+                )
+            self.seen = max(self.seen, got)
 
         sql = f"SELECT '{tag.decode()}', n FROM n WHERE k = {SHARED}".encode()
         return Statement(sql, check, tag, writes=False)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from rwrouter.cluster.monitor import Monitor, Probe
 from rwrouter.cluster.probes import Answer, Failure, Greeted, Row, Topic
+from rwrouter.model import State
 from rwrouter.protocol.handshake import SUPPORTED
 from tests.simulation.servers import Server
 
@@ -40,6 +41,11 @@ class Watch:
             self.monitor.passive_failure(server, now)
         else:
             self.monitor.nudge(server, now)
+        self._send()
+
+    def decree(self, server: str, state: State | None) -> None:
+        """A person drains *server*, or lets it take reads again."""
+        self.monitor.decree(server, self.history.loop.time(), state=state)
         self._send()
 
     def _tick(self) -> None:
@@ -108,6 +114,17 @@ class Watch:
             at = max(self._last_delivery, loop.time() + self.rng.random() * self.lateness)
             self._last_delivery = at + 1e-6
             loop.call_at(at, self.history.gateway.update, snapshot)
+
+
+async def unrest(history: "History", rng: random.Random) -> None:
+    """Drain one server after the other for a moment: sessions that keep to one have to leave it."""
+    names = sorted(history.cluster.servers)
+    while True:
+        await asyncio.sleep(rng.choice((0.1, 0.3, 0.6)))
+        name = rng.choice(names)
+        history.watch.decree(name, State.DRAINING)
+        await asyncio.sleep(rng.choice((0.1, 0.3)))
+        history.watch.decree(name, None)
 
 
 async def torment(history: "History", rng: random.Random, until: float) -> None:

@@ -10,7 +10,7 @@ from rwrouter.config.model import Settings
 from rwrouter.proxy.gateway import Gateway
 from rwrouter.proxy.login import ClientLogin
 from tests.simulation.clients import SHARED, Client
-from tests.simulation.faults import Watch, torment
+from tests.simulation.faults import Watch, torment, unrest
 from tests.simulation.loop import Loop, Stuck
 from tests.simulation.network import Network
 from tests.simulation.servers import Cluster, Server
@@ -32,6 +32,7 @@ def settings_of(
     strategy: str,
     consistency: str,
     primary_wait: float,
+    monotonic: bool,
 ) -> Settings:
     """Return the router's settings."""
     return Settings.model_validate(
@@ -46,6 +47,7 @@ def settings_of(
                 "max_lag": 2.0,
                 "strategy": strategy,
                 "consistency": consistency,
+                "monotonic": monotonic,
             },
             "limits": {"connect_timeout": 1.0, "primary_wait": primary_wait},
             "server_tls": {"mode": "DISABLED"},
@@ -78,7 +80,7 @@ class History:
         self.primary = self.cluster.servers["db1"]
         self.primary.is_read_only = False
         self.cluster.commit(self.primary, [])  # servers that have never had a transaction tell no GTIDs
-        self.settings = settings_of(
+        settings = (
             count,
             rng.choice((0.2, 1.0)),
             rng.choice((0.0, 0.05, 0.5)),
@@ -90,6 +92,7 @@ class History:
             self._later.choice((0.0, 0.3, 2.0, 5.0)),
         )
         self.holds_writes = self._later.random() < 0.5
+        self.settings = settings_of(*settings, self._later.random() < 0.3)
         self._rng = rng
         self.clients = [
             Client(self, number, random.Random(rng.random())) for number in range(1, rng.randrange(2, 7))
@@ -133,11 +136,14 @@ class History:
         await asyncio.sleep(1.0)
         faults = loop.create_task(torment(self, random.Random(rng.random()), rng.choice((2.0, 4.0, 8.0))))
         tasks = [loop.create_task(client.run(rng.randrange(5, 25))) for client in self.clients]
-        watching = loop.create_task(self._watch())
+        beside = [loop.create_task(self._watch())]
+        if self.settings.reads.monotonic:
+            beside.append(loop.create_task(unrest(self, self._later)))
         for task in tasks:
             await task
         await faults
-        watching.cancel()
+        for task in beside:
+            task.cancel()
         await asyncio.sleep(3.0)
         if self.gateway.clients:
             self.violation(f"clients that are gone are still served: {list(self.gateway.clients)}")

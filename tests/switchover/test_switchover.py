@@ -336,6 +336,11 @@ def test_what_is_checked_first(replicas: Sandbox) -> None:
         assert (status, report["problems"]) == (1, [f"{first.name} is the primary already"])
         status, report, _ = switch(router, replicas, "db9")
         assert (status, report["state"]) == (1, "refused")
+        wrong = {"RWROUTER_OPERATOR_PASSWORD": "wrong"}
+        status, report, _ = switch(router, replicas, other.name, environment=wrong)
+        assert (status, report["state"]) == (1, "refused")
+        assert "Access denied" in report["problems"][0]
+        assert "check --user and RWROUTER_OPERATOR_PASSWORD" in report["problems"][0]
         word = "REPLICA" if replicas.flavor is Flavor.MYSQL else "SLAVE"
         other.query(f"STOP {word}")
         try:

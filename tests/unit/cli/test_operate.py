@@ -55,6 +55,12 @@ def test_an_unknown_server_is_told_who_there_is(admin: str) -> None:
     assert "there are db1, db2, db3" in done.output
 
 
+def test_a_weight_below_zero_is_a_number_that_is_too_small() -> None:
+    """Not an option that does not exist."""
+    done = CliRunner().invoke(main, ["weight", "db2", "-1"])
+    assert (done.exit_code, "-1 is not in the range" in done.output) == (2, True)
+
+
 @pytest.mark.parametrize(
     "arguments", [("weight", "db2", "10001"), ("drain",), ("drain", "db2", "--admin", "x")]
 )
