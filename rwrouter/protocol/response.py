@@ -34,7 +34,15 @@ from rwrouter.protocol.flags import (
     SERVER_SESSION_STATE_CHANGED,
     SERVER_STATUS_CURSOR_EXISTS,
 )
-from rwrouter.protocol.tracking import BY_DEFAULT, OkPacket, Told, asked_for, parse_ok, with_state
+from rwrouter.protocol.tracking import (
+    BY_DEFAULT,
+    OkPacket,
+    Told,
+    asked_for,
+    began_another,
+    parse_ok,
+    with_state,
+)
 
 # States: plain ints, compared once per packet.
 FIRST: Final = 0  # the first packet of a result
@@ -325,7 +333,8 @@ class Reply:
                 status = self._take(ok)
                 if status & SERVER_SESSION_STATE_CHANGED and (ok.state or not self._client_tracks):
                     told = asked_for(ok.state, self.told) if self._client_tracks else b""
-                    changed += data[start:pos] + with_state(data, pos, ok, told)
+                    silent = self._client_tracks and began_another(ok)
+                    changed += data[start:pos] + with_state(data, pos, ok, told, is_silent=silent)
                     start = after
                 pos = after
             else:

@@ -194,10 +194,11 @@ def _first_row(head: bytes, capabilities: int) -> int:
 
 
 class Column(NamedTuple):
-    """What a column definition says of its values: one of the protocol's types, and flags."""
+    """What a column definition says of its values: one of the protocol's types, flags, and the longest in bytes."""
 
     kind: int
     flags: int
+    length: int = 0
 
 
 def read_text_result(reply: bytes, capabilities: int) -> tuple[list[Column], list[list[bytes | None]]]:
@@ -225,7 +226,8 @@ def read_text_result(reply: bytes, capabilities: int) -> tuple[list[Column], lis
         if capabilities & MARIADB_CLIENT_EXTENDED_METADATA:
             at += 1 + payload[at]
         fixed = payload[at + 1 :]
-        columns.append(Column(fixed[6], int.from_bytes(fixed[7:9], "little")))
+        flags, length = int.from_bytes(fixed[7:9], "little"), int.from_bytes(fixed[2:6], "little")
+        columns.append(Column(fixed[6], flags, length))
     return columns, [_row(payload, count) for payload in payloads[first:-1]]
 
 

@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 
 from rwrouter.protocol.flags import (
     SERVER_SESSION_STATE_CHANGED,
+    SERVER_STATUS_IN_TRANS,
     SESSION_TRACK_GTIDS,
     SESSION_TRACK_SCHEMA,
     SESSION_TRACK_STATE_CHANGE,
@@ -111,15 +112,29 @@ def parse_ok(data: bytes, pos: int, end: int, tracks: bool) -> OkPacket | None:
     return None if at > end else OkPacket(affected, insert_id, status, warnings, info, state, status_at)
 
 
-def with_state(data: bytes, pos: int, ok: OkPacket, state: bytes) -> bytes:
-    """Return the packet at data[pos] (header included), which says *ok*, with *state* for its session state."""
-    status = ok.status if state else ok.status & ~SERVER_SESSION_STATE_CHANGED
+def with_state(data: bytes, pos: int, ok: OkPacket, state: bytes, *, is_silent: bool = False) -> bytes:
+    """Return the packet at data[pos] (header included), which says *ok*, with *state* for its session state.
+
+    *is_silent*: something has changed, even where that is empty.
+    """
+    has_changed = is_silent or bool(state)
+    status = ok.status if has_changed else ok.status & ~SERVER_SESSION_STATE_CHANGED
     payload = data[pos + 4 : ok.status_at] + status.to_bytes(2, "little") + ok.warnings.to_bytes(2, "little")
-    if ok.info or state:
+    if ok.info or has_changed:
         payload += prefixed(ok.info)
-    if state:
+    if has_changed:
         payload += prefixed(state)
     return len(payload).to_bytes(3, "little") + data[pos + 3 : pos + 4] + payload
+
+
+def began_another(ok: OkPacket) -> bool:
+    """Tell whether a statement has ended a transaction that wrote, and begun another: a GTID while one is open.
+
+    MySQL says then that something has changed, and not what, unless it was asked for the GTID (seen on 9.7).
+    """
+    if not ok.status & SERVER_STATUS_IN_TRANS:
+        return False
+    return any(change.kind == SESSION_TRACK_GTIDS for change in changes(ok.state))
 
 
 def asked_for(state: bytes, told: Told) -> bytes:

@@ -57,8 +57,10 @@ async def _copy(
     columns, rows = read_text_result(await holder.query(question(names)), client.login.capabilities)
     if holder.reply.error is not None or not rows:
         raise StateLost(f"{holder.endpoint.server.name} does not tell the session's user variables")
-    await backend.query(assignment(names, columns, rows[0]))
-    if backend.reply.error is not None:
+    setting = assignment(names, columns, rows[0])
+    if setting:
+        await backend.query(setting)
+    if setting and backend.reply.error is not None:
         why = backend.reply.error[9:].decode("utf-8", "replace")
         raise StateLost(f"{backend.endpoint.server.name} refuses the session's user variables: {why}")
     for name in names:

@@ -26,6 +26,16 @@ if TYPE_CHECKING:
 _MAY_COMMIT: Final = plans.WRITES | plans.MAY_WRITE | plans.ENDS | plans.BEGINS | plans.SEVERAL_STATEMENTS
 """Effects of what may write a transaction to the binary log. SET autocommit = 1 does, too."""
 
+_SEEN: Final = (
+    plans.WRITES
+    | plans.MAY_WRITE
+    | plans.CALLS_FUNCTION
+    | plans.USER_VARIABLE
+    | plans.READS_USER_VARIABLE
+    | plans.LAST_INSERT_ID
+)
+"""Effects of statements that change nothing of which a tracker would have to tell the router, but their GTIDs."""
+
 _MARIADBS_NOISE: Final = frozenset({"in_transaction", "last_gtid", "proxy_user", "external_user"})
 
 
@@ -94,14 +104,14 @@ async def lay_open(
         # MySQL then says that something has changed, and not what: the router's trackers would have something.
         spoken = names.NAMES
     spoken = tuple(name for name in trackers.names_of(flavor_of(backend)) if name in spoken)
-    if not spoken:
-        return
     session = client.session
     # The router has no value of its own for transactions, and to set it again would be reported. MySQL does not let the
     # one of GTIDs be set in a transaction (1766), and reports none in the packet in which they are switched on again.
     kept = {names.TRANSACTION_INFO}
     if session.in_transaction or plan.effects & plans.SEVERAL_STATEMENTS:
         kept.add(names.GTIDS)
+    if not spoken:
+        return
     client.laid_open = laid = LaidOpen(backend, spoken, frozenset(kept), sets=sets)
     laid.named = tuple(named)
     if sets and names.SYSTEM_VARIABLES in spoken and plan.effects & ~plans.OF_TRACKERS:
@@ -138,14 +148,15 @@ def ended(client: "ClientConnection", backend: "BackendConnection", effects: int
         # A CALL or EXECUTE has set it, in the dark; but the server tells that.
         session.trackers = {**session.trackers, **session.reported}
         backend.trackers |= session.reported
-    elif effects & plans.TRACKERS:
-        laid.failed = backend.reply.error is not None
+    else:
         may_commit = effects & _MAY_COMMIT or "AUTOCOMMIT" in client.plan.digest.upper()
         if may_commit and laid.spoken_of_gtids:
             session.wrote_somewhere()
-        if effects & plans.RUNS_UNSEEN:
-            session.pins |= plans.HIDDEN_STATE
-            session.free = False
+        if effects & plans.TRACKERS:
+            laid.failed = backend.reply.error is not None
+            if effects & plans.RUNS_UNSEEN:
+                session.pins |= plans.HIDDEN_STATE
+                session.free = False
     session.reported = {}
 
 
@@ -155,12 +166,11 @@ def can_wait(client: "ClientConnection", backend: "BackendConnection", plan: Pla
     What the router would ask there first would take the answer away.
     """
     laid = client.laid_open
-    return (
-        laid is not None
-        and laid.backend is backend
-        and plan.target is Target.SAME
-        and not plan.effects & plans.ENDS
-    )
+    if laid is None or laid.backend is not backend:
+        return False
+    if plan.target is Target.SAME:
+        return not plan.effects & plans.ENDS
+    return bool(plan.asks) and not plan.effects & ~_SEEN
 
 
 async def settle(client: "ClientConnection") -> None:

@@ -172,6 +172,21 @@ REGRESSIONS: Final = (
         TRACKING,
     ),
     Regression(
+        "begin_in_a_transaction_that_wrote",
+        "as above: beside the GTID of the first, which was taken out, nothing seemed to have changed",
+        (
+            Query("BEGIN"),
+            Query("INSERT INTO t (a) VALUES (1)"),
+            Query("START TRANSACTION"),
+            Query("INSERT INTO t (a) VALUES (1)"),
+            Query("COMMIT AND CHAIN"),
+            Query("INSERT INTO t (a) VALUES (1)"),
+            Query("SET session_track_gtids = OWN_GTID"),
+            Query("COMMIT"),
+        ),
+        TRACKING,
+    ),
+    Regression(
         "prepare_between_a_read_and_its_counts",
         "a PREPARE on the primary was taken for the statement before, of which SHOW WARNINGS and FOUND_ROWS() speak",
         (
@@ -210,6 +225,9 @@ REGRESSIONS: Final = (
             Query("SET session_track_state_change = DEFAULT"),
             Query("SET @a = 1"),
             Query("SELECT COUNT(*) FROM {s}.t"),
+            Query("SET session_track_state_change = 1"),
+            Query("INSERT INTO {s}.t (a) SELECT ROW_COUNT()"),
+            Query("SELECT a FROM {s}.t ORDER BY id"),
         ),
         TRACKING,
     ),
@@ -298,6 +316,18 @@ REGRESSIONS: Final = (
         (Flavor.MYSQL,),  # MariaDB says of that EXECUTE that it has changed something
     ),
     Regression(
+        "trackers_set_in_a_transaction",
+        "the router's own value of one that the statement does not speak of was taken for the client's",
+        (
+            Query("BEGIN"),
+            Query("SET session_track_system_variables = 'sql_mode,time_zone'"),
+            Query("INSERT INTO t (a) VALUES (1)"),
+            Query("COMMIT"),
+            Query("INSERT INTO t (a) VALUES (1)"),
+        ),
+        TRACKING,
+    ),
+    Regression(
         "trackers_after_a_change_of_user",
         "as above: COM_CHANGE_USER brings the defaults back",
         (
@@ -329,6 +359,17 @@ REGRESSIONS: Final = (
             Query("SELECT @@session_track_system_variables"),
             Query("INSERT INTO t (a) VALUES (1)"),
         ),
+    ),
+    Regression(
+        "replace_after_a_change_of_user",
+        "MySQL checks a foreign key in a REPLACE after a reset or a change of user, and not after a login",
+        (
+            ChangeUser("{s}"),
+            Query("INSERT INTO child VALUES (5, 2)"),
+            Query("REPLACE INTO t (id, b) VALUES (2, 'x')"),
+        ),
+        flavors=(Flavor.MYSQL,),
+        missing="COM_CHANGE_USER is a new login on the servers",
     ),
     Regression(
         "tracked_variables_by_execute",
@@ -645,13 +686,29 @@ REGRESSIONS: Final = (
     ),
     Regression(
         "type_of_a_variable_that_was_moved",
-        "the column of a user variable that GET DIAGNOSTICS left NULL on a replica had another length when moved",
+        "a user variable that GET DIAGNOSTICS did not set on a replica was set to NULL when moved",
         (
             Query("SELECT id FROM t WHERE id = 2"),
             Query("GET DIAGNOSTICS CONDITION 1 @m = MESSAGE_TEXT"),
             Query("SELECT @m"),
+            Query("SET @m = 5"),
+            Query("SELECT id FROM t WHERE id = 2"),
+            Query("GET DIAGNOSTICS CONDITION 1 @m = MESSAGE_TEXT"),
+            Query("SELECT @m"),
         ),
-        flavors=(Flavor.MARIADB,),
-        missing="the type of a user variable that is NULL, where it is brought to another server",
+    ),
+    Regression(
+        "type_of_a_variable_that_is_null",
+        "a user variable keeps its type when it is set to NULL; moved from a replica, it had none",
+        (
+            Query("START TRANSACTION READ ONLY"),
+            Query("SELECT a FROM t"),
+            Query(
+                "SET @d = 1.5, @d = NULL, @u = CAST(1 AS UNSIGNED), @u = NULL, @f = 1e0, @f = NULL, @i = 1, @i = NULL"
+            ),
+            Query("SET @s = _latin1'x' COLLATE latin1_bin, @s = NULL, @b = 0x61, @b = NULL, @n = NULL"),
+            Query("COMMIT"),
+            Query("SELECT @d, @u, @f, @i, @s, @b, @n"),
+        ),
     ),
 )

@@ -240,6 +240,19 @@ def test_a_client_that_asked_is_told_what_the_server_would_tell_it() -> None:
 
 
 @pytest.mark.parametrize("client_tracks", [True, False])
+def test_another_transaction_has_begun_where_one_wrote(client_tracks: bool) -> None:
+    """MySQL says that something has changed, and has nothing to say but the GTID."""
+    reply = Reply(CLIENT_SESSION_TRACK, client_tracks=client_tracks)
+    gtid = b"\x03\x06\x00\x04u:23"
+    for status, flag in ((SERVER_STATUS_IN_TRANS, client_tracks), (0, False)):
+        reply.begin(COM_QUERY)
+        out = reply.receive(packets(ok(status | SERVER_SESSION_STATE_CHANGED, state=gtid)))
+        told = ok(status | SERVER_SESSION_STATE_CHANGED) + b"\0\0" if flag else ok(status)
+        assert out == packets(told)
+        assert reply.changes == [gtid]
+
+
+@pytest.mark.parametrize("client_tracks", [True, False])
 @given(cuts=st.lists(st.integers(0, 200), max_size=5))
 def test_an_eof_says_nothing_of_the_routers_trackers(client_tracks: bool, cuts: list[int]) -> None:
     """It has no room for what has changed, so that only the router's own question can have set the flag."""

@@ -65,7 +65,7 @@ def test_all_of_a_result_is_read(capabilities: int) -> None:
     """Rows with NULL and long values; numbers are told from text by their columns."""
     data = build_text_result(["a", "b"], [[1, "x" * 300], [2, None]], capabilities)
     columns, rows = read_text_result(data, capabilities)
-    assert columns == [Column(8, 0x81), Column(253, 1)]
+    assert columns == [Column(8, 0x81, 1024), Column(253, 1, 1024)]
     assert rows == [[b"1", b"x" * 300], [b"2", None]]
     assert read_text_result(frames([b"\x00\x00\x00\x02\x00\x00\x00"], 1), capabilities) == ([], [])
 
