@@ -101,18 +101,11 @@ def start(flavor: Flavor, replicas: int) -> Sandbox:
 def delayed(sandbox: Sandbox, seconds: int) -> Iterator[None]:
     """Let the last replica apply everything *seconds* later."""
     replica = sandbox.replicas[-1]
-    mysql = sandbox.flavor is Flavor.MYSQL
-    stop, begin = ("STOP REPLICA", "START REPLICA") if mysql else ("STOP SLAVE", "START SLAVE")
-    change = (
-        "CHANGE REPLICATION SOURCE TO SOURCE_DELAY = {}" if mysql else "CHANGE MASTER TO MASTER_DELAY = {}"
-    )
-    for statement in (stop, change.format(seconds), begin):
-        replica.query(statement)
+    replica.delay(seconds)
     try:
         yield
     finally:
-        for statement in (stop, change.format(0), begin):
-            replica.query(statement)
+        replica.delay(0)
         sandbox.wait_in_sync()
 
 

@@ -69,6 +69,14 @@ SERVER_PS_OUT_PARAMS: Final = 1 << 12
 SERVER_STATUS_IN_TRANS_READONLY: Final = 1 << 13
 SERVER_SESSION_STATE_CHANGED: Final = 1 << 14
 
+SESSION_STATUS: Final = (
+    SERVER_STATUS_IN_TRANS
+    | SERVER_STATUS_AUTOCOMMIT
+    | SERVER_STATUS_NO_BACKSLASH_ESCAPES
+    | SERVER_STATUS_IN_TRANS_READONLY
+)
+"""Flags that speak of the session; the others speak of one statement."""
+
 # Commands (enum_server_command in my_command.h) ------------------------------------------------------------
 
 COM_SLEEP: Final = 0x00

@@ -90,6 +90,7 @@ class ServerHandshake(Handshake):
         compression: bool = False,
         on_secure_transport: bool = False,
         client_host: str = "localhost",
+        status: int = flags.SERVER_STATUS_AUTOCOMMIT,
     ) -> None:
         super().__init__(State.START, max_packet, is_secure=on_secure_transport)
         self._tls_required = tls_required
@@ -113,6 +114,7 @@ class ServerHandshake(Handshake):
                     scramble,
                     self._offered,
                     greeting.collation,
+                    status,
                     plugin=default_plugin,
                     flavor=greeting.flavor,
                 )

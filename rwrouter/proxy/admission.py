@@ -11,6 +11,7 @@ from rwrouter.protocol.flags import (
     CLIENT_SESSION_TRACK,
     CLIENT_SSL,
     CLIENT_ZSTD,
+    SESSION_STATUS,
 )
 from rwrouter.protocol.handshake import Login, ServerHandshake
 from rwrouter.proxy.backend import BackendConnection
@@ -52,6 +53,7 @@ async def admit(
         machine.reject(error.code, error.sqlstate, str(error))
         return None
     gateway.learn(login.user, account.secret)
+    gateway.first_status = backend.reply.status & SESSION_STATUS
     return account, backend
 
 

@@ -8,10 +8,7 @@ from rwrouter.protocol.flags import (
     COM_STMT_EXECUTE,
     COM_STMT_FETCH,
     COM_STMT_SEND_LONG_DATA,
-    SERVER_STATUS_AUTOCOMMIT,
-    SERVER_STATUS_IN_TRANS,
-    SERVER_STATUS_IN_TRANS_READONLY,
-    SERVER_STATUS_NO_BACKSLASH_ESCAPES,
+    SESSION_STATUS,
 )
 from rwrouter.protocol.framing import frames
 from rwrouter.protocol.packets import build_error
@@ -27,20 +24,13 @@ from rwrouter.sql.plans import Plan
 if TYPE_CHECKING:
     from rwrouter.proxy.client import ClientConnection
 
-FLAGS: Final = (
-    SERVER_STATUS_IN_TRANS
-    | SERVER_STATUS_AUTOCOMMIT
-    | SERVER_STATUS_NO_BACKSLASH_ESCAPES
-    | SERVER_STATUS_IN_TRANS_READONLY
-)
-
 _ITEMS: Final = (Heading("item"), Heading("value"))
 _HELP: Final = (Heading("statement"), Heading("does"))
 
 
 def status_of(client: "ClientConnection") -> int:
     """Return the status flags for an answer of the router's own: the session is as the last reply left it."""
-    return client.session.status & FLAGS
+    return client.session.status & SESSION_STATUS
 
 
 def answer(client: "ClientConnection", sql: bytes) -> None:

@@ -5,7 +5,13 @@ import logging
 from typing import TYPE_CHECKING, Final, Protocol, cast
 
 from rwrouter.errors import BackendLost
-from rwrouter.protocol.flags import CLIENT_MULTI_STATEMENTS, CLIENT_QUERY_ATTRIBUTES, COM_QUERY, COM_QUIT
+from rwrouter.protocol.flags import (
+    CLIENT_MULTI_STATEMENTS,
+    CLIENT_QUERY_ATTRIBUTES,
+    COM_QUERY,
+    COM_QUIT,
+    SERVER_STATUS_AUTOCOMMIT,
+)
 from rwrouter.protocol.framing import frame
 from rwrouter.protocol.response import DONE, FAILED, FIRST, LOCAL_INFILE, Reply
 from rwrouter.proxy.servers import Endpoint
@@ -79,7 +85,14 @@ class BackendConnection(asyncio.Protocol):
     )
 
     def __init__(
-        self, endpoint: Endpoint, connection_id: int, capabilities: int, *, client_tracks: bool, schema: bytes
+        self,
+        endpoint: Endpoint,
+        connection_id: int,
+        capabilities: int,
+        *,
+        client_tracks: bool,
+        schema: bytes,
+        status: int = SERVER_STATUS_AUTOCOMMIT,
     ) -> None:
         self.endpoint = endpoint
         self.connection_id = connection_id  # the server's own number for it
@@ -88,6 +101,7 @@ class BackendConnection(asyncio.Protocol):
             (COM_QUERY, 0, 1) if capabilities & CLIENT_QUERY_ATTRIBUTES else (COM_QUERY,)
         )
         self.reply = Reply(capabilities, client_tracks=client_tracks)
+        self.reply.status = status  # of the login: a server may begin sessions with autocommit off
         self.borrower: Borrower | None = None
         self.busy = False  # a reply is expected
         self.closed = False

@@ -32,11 +32,8 @@ from rwrouter.protocol.flags import (
     COM_STMT_EXECUTE,
     COM_STMT_PREPARE,
     COM_STMT_SEND_LONG_DATA,
-    SERVER_STATUS_AUTOCOMMIT,
     SERVER_STATUS_CURSOR_EXISTS,
-    SERVER_STATUS_IN_TRANS,
-    SERVER_STATUS_IN_TRANS_READONLY,
-    SERVER_STATUS_NO_BACKSLASH_ESCAPES,
+    SESSION_STATUS,
 )
 from rwrouter.protocol.handshake import Login
 from rwrouter.protocol.packets import build_error
@@ -47,6 +44,7 @@ from rwrouter.proxy.backend import BackendConnection
 from rwrouter.proxy.carrying import is_kept_elsewhere
 from rwrouter.proxy.dial import Account
 from rwrouter.proxy.killing import kill_abandoned
+from rwrouter.proxy.numbering import Numbering
 from rwrouter.proxy.servers import ClientRoutes, Endpoint, Routes, client_key, host_of
 from rwrouter.proxy.sticky import Sticky
 from rwrouter.routing.decision import Where, decide
@@ -66,14 +64,6 @@ log = logging.getLogger("rwrouter.client")
 REPLICA: Final = Target.REPLICA
 
 _unpack: Final = Struct("<IB").unpack_from  # length and sequence id in one int, command
-
-WATCHED: Final = (
-    SERVER_STATUS_IN_TRANS
-    | SERVER_STATUS_AUTOCOMMIT
-    | SERVER_STATUS_NO_BACKSLASH_ESCAPES
-    | SERVER_STATUS_IN_TRANS_READONLY
-)
-"""Status flags that move the session; the others speak of one statement."""
 
 INBOX_LIMIT: Final = 1 << 16
 """What a client may send ahead of the replies before it is no longer read."""
@@ -114,6 +104,7 @@ class ClientConnection(asyncio.Protocol):
         self.failed_changes = 0  # of its user
         self.since = gateway.loop.time()  # when it was logged in
         self.session = Session(backend.schema) if session is None else session
+        self.session.begin(backend.reply.status)
         self.key = client_key(peer, number)
         self.wish = Wish()  # by RWROUTER SET
         self.rules = gateway.rules.of_session(login.user, self._schema(), host_of(peer))
@@ -286,7 +277,11 @@ class ClientConnection(asyncio.Protocol):
 
     def run(self, data: bytes, plan: Plan, command: int = COM_QUERY) -> None:
         """Decide in full where a command goes."""
-        if plan.target is Target.LOCAL and pairing.answer(self, self._sql(data), plan):
+        if (
+            plan.target is Target.LOCAL
+            and command == COM_QUERY
+            and pairing.answer(self, self._sql(data), plan)
+        ):
             return
         if plan.effects & LAST_INSERT_ID and self.insert_id_at is not None:
             known = self.insert_id_at
@@ -374,6 +369,8 @@ class ClientConnection(asyncio.Protocol):
             data = executing.to_server(self, backend, data, command)
         if self.is_monotonic and backend.endpoint is self.routes.primary:
             self.session.wrote_somewhere()  # what it sees here, a replica has to have
+        if plan.target is Target.LOCAL:
+            Numbering(self, backend)
         if command in _NO_REPLY:
             backend.transport.write(data)
             if self.upload is None:
@@ -529,7 +526,7 @@ class ClientConnection(asyncio.Protocol):
         """The statement has ended well, and its reply reported no change of state."""
         self._write(data)
         effects = self.plan.effects
-        if effects or (backend.reply.status ^ self.session.settled) & WATCHED:
+        if effects or (backend.reply.status ^ self.session.settled) & SESSION_STATUS:
             self._learn(backend, effects, data)
         elif self.command != COM_QUERY:
             self._after(backend)

@@ -81,6 +81,7 @@ def after(client: "ClientConnection", backend: "BackendConnection") -> None:
     """A command has ended well: learn what only its name tells."""
     if client.command == COM_RESET_CONNECTION:
         client.session.reset()
+        client.session.begin(backend.reply.status)
         client.session.version += 1
         client.wish = Wish()
         client.follow_terms()

@@ -128,6 +128,7 @@ class Login(asyncio.Protocol):
                     event.capabilities,
                     client_tracks=account.client_tracks,
                     schema=self._schema,
+                    status=event.status,
                 )
                 self._transport = CompressedTransport.wrap(
                     self._transport, event.capabilities, backend, towards_server=True

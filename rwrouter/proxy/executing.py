@@ -16,16 +16,18 @@ from rwrouter.protocol.flags import (
     COM_STMT_RESET,
     COM_STMT_SEND_LONG_DATA,
     SERVER_STATUS_CURSOR_EXISTS,
+    SERVER_STATUS_LAST_ROW_SENT,
+    SESSION_STATUS,
 )
 from rwrouter.protocol.packets import build_error
 from rwrouter.protocol.resultset import with_status
 from rwrouter.protocol.statements import statement_id, translate, translate_bulk, with_id
 from rwrouter.proxy import asking
-from rwrouter.proxy.asking import FLAGS
+from rwrouter.proxy.killing import answer_kill
 from rwrouter.routing.decision import Where
 from rwrouter.routing.prepared import FIRST, IN_A_SESSION, PlannedStatement, context_of
 from rwrouter.sql.diagnostics import COUNT, ROWS, WARNINGS
-from rwrouter.sql.plans import ASKS_ROUTER, DENIED, Plan, Target
+from rwrouter.sql.plans import ASKS_ROUTER, DENIED, KILLS, Plan, Target
 
 if TYPE_CHECKING:
     from rwrouter.proxy.backend import BackendConnection
@@ -136,9 +138,9 @@ async def _visit(
     except BackendLost as error:
         client.fail(error)
         return
-    if command == COM_STMT_RESET:
+    if command == COM_STMT_RESET or tied.reply.status & SERVER_STATUS_LAST_ROW_SENT:
         client.cursors.pop(statement, None)
-    client.reply_with(with_status(reply, client.session.status, FLAGS))
+    client.reply_with(with_status(reply, client.session.status, SESSION_STATUS))
 
 
 def execute(
@@ -149,7 +151,9 @@ def execute(
     if plan.effects & ASKS_ROUTER:
         asking.command(client, statement, COM_STMT_EXECUTE)
         return
-    if statement.has_long_data or plan.target is Target.LOCAL:
+    if plan.effects & KILLS and answer_kill(client, statement.sql):
+        return
+    if statement.has_long_data:
         plan = Plan(Target.PRIMARY, PREPARING.reason, digest=plan.digest, effects=plan.effects)
     elif endpoint is not None:
         client.prepare(data, plan, Where.READ, endpoint, COM_STMT_EXECUTE)
@@ -238,11 +242,13 @@ async def ensure(client: "ClientConnection", backend: "BackendConnection") -> No
     error = backend.reply.error
     if prepared is None:
         raise NotHere("it can't prepare the statement: " + (error or b"")[9:].decode("utf-8", "replace"))
-    _remember(backend, statement, prepared[0])
+    _remember(client, backend, statement, prepared[0])
 
 
-def _remember(backend: "BackendConnection", statement: PlannedStatement, server_id: int) -> None:
-    for oldest in backend.prepared.add(statement, server_id):
+def _remember(
+    client: "ClientConnection", backend: "BackendConnection", statement: PlannedStatement, server_id: int
+) -> None:
+    for oldest in backend.prepared.add(statement, server_id, client.cursors):
         _close_on(backend, oldest)
 
 
@@ -253,7 +259,7 @@ def after(client: "ClientConnection", backend: "BackendConnection") -> None:
         prepared = backend.reply.prepared
         if prepared is not None:
             statement = client.statements.succeed(prepared[2])
-            _remember(backend, statement, prepared[0])
+            _remember(client, backend, statement, prepared[0])
         return
     statement_at_hand = client.statement
     if statement_at_hand is None:
@@ -264,7 +270,9 @@ def after(client: "ClientConnection", backend: "BackendConnection") -> None:
             client.cursors[statement_at_hand] = backend
         else:
             _close_cursor(client, statement_at_hand, backend)
-    elif command == COM_STMT_RESET:
+    elif command == COM_STMT_RESET or (
+        command == COM_STMT_FETCH and backend.reply.status & SERVER_STATUS_LAST_ROW_SENT
+    ):
         client.cursors.pop(statement_at_hand, None)
 
 

@@ -12,6 +12,7 @@ from rwrouter.counters import ServerCounters, WorkerCounters
 from rwrouter.errors import NoServer
 from rwrouter.model import Flavor, Greeting, Snapshot, State
 from rwrouter.protocol.auth import RsaKey, Secret, Verifier, verifier_of
+from rwrouter.protocol.flags import SERVER_STATUS_AUTOCOMMIT
 from rwrouter.protocol.tls import TlsContext
 from rwrouter.proxy.dial import Account, Dialer
 from rwrouter.proxy.holding import Holding
@@ -82,6 +83,9 @@ class Gateway:
         self._stride = stride
         self._next = 0
         self.first_number = FIRST_NUMBER
+        self.first_status = (
+            SERVER_STATUS_AUTOCOMMIT  # with which servers begin sessions: as in the last login
+        )
         self.rules = RuleBook.of(settings.rules)
         self._ruled: dict[tuple[Classifier, tuple[Rule, ...]], RuledPlans] = {}
         self._classifiers: dict[tuple[Flavor, bool, bool, bool], Classifier] = {}

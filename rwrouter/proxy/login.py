@@ -7,6 +7,7 @@ from typing import cast
 from rwrouter.config.addresses import is_in
 from rwrouter.errors import HandshakeError, NoServer, RouterError, TooManyConnections
 from rwrouter.protocol import proxy_header
+from rwrouter.protocol.flags import SESSION_STATUS
 from rwrouter.protocol.handshake import Login as LoginEvent
 from rwrouter.protocol.handshake import ServerHandshake, StartTls
 from rwrouter.protocol.packets import build_error
@@ -74,6 +75,7 @@ class ClientLogin(asyncio.Protocol):
             verifier=gateway.verifier,
             rsa=gateway.rsa,
             compression=gateway.settings.compression.clients,
+            status=gateway.first_status,
         )
         self._deadline = gateway.loop.call_later(gateway.settings.limits.handshake_timeout, self._too_late)
         self._transport.write(self._machine.data_to_send())
@@ -181,7 +183,7 @@ class ClientLogin(asyncio.Protocol):
         if self._transport.is_closing():
             backend.close()
             return
-        machine.accept()
+        machine.accept(backend.reply.status & SESSION_STATUS)
         self._deadline.cancel()
         self._transport.write(machine.data_to_send())
         self._transport = CompressedTransport.wrap(

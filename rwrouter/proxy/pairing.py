@@ -385,10 +385,9 @@ async def bring(client: "ClientConnection", backend: BackendConnection) -> None:
         parts += trackers.assignments(client, backend)
     parts += assignments(session.variables, backend.variables)
     # It is no variable that others would have to be told: a session with autocommit off stays where it is, until the
-    # primary changes. A connection that is new has it on, and has not told so yet.
+    # primary changes.
     autocommit = session.status & SERVER_STATUS_AUTOCOMMIT
-    has = backend.reply.status & SERVER_STATUS_AUTOCOMMIT if backend.tracks else SERVER_STATUS_AUTOCOMMIT
-    if autocommit != has:
+    if autocommit != backend.reply.status & SERVER_STATUS_AUTOCOMMIT:
         parts.append(b"@@SESSION.autocommit=1" if autocommit else b"@@SESSION.autocommit=0")
     if parts:
         await backend.query(b"SET " + b", ".join(parts))
@@ -579,7 +578,10 @@ def leave_dead_servers(client: "ClientConnection") -> None:
 
 
 def answer(client: "ClientConnection", sql: bytes, plan: Plan) -> bool:
-    """Answer a statement that speaks to the router, if it can be answered; else it goes to the primary."""
+    """Answer a statement that speaks to the router, if it can be answered; else it goes to the primary.
+
+    What the primary answers with ids of its own is told with the router's: numbering.py.
+    """
     if plan.effects & plans.ASKS_ROUTER:
         asking.answer(client, sql)
         return True
@@ -588,6 +590,8 @@ def answer(client: "ClientConnection", sql: bytes, plan: Plan) -> bool:
         return True
     status = asking.status_of(client)
     if plan.effects & plans.CONNECTION_ID:
+        if client.gateway.routes.writable is not None:
+            return False  # the server's answer, with our number: its metadata are the statement's own
         client.reply_with(
             build_text_result(
                 ["CONNECTION_ID()"],

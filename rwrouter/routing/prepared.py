@@ -5,6 +5,8 @@ connections where it is first executed there. The client's ids are the router's 
 """
 
 from collections import OrderedDict
+from collections.abc import Collection
+from itertools import islice
 from typing import Final
 
 from rwrouter.protocol.statements import LAST_PREPARED, Prepared, Statement
@@ -107,14 +109,18 @@ class PreparedHere:
         """It is executed now."""
         self._known.move_to_end(statement)
 
-    def add(self, statement: Statement, server_id: int) -> list[int]:
-        """It has been prepared here; return the server's ids of those to close for it."""
-        self._known[statement] = Prepared(server_id)
-        closed = []
-        while len(self._known) > ON_A_CONNECTION:
-            _, oldest = self._known.popitem(last=False)
-            closed.append(oldest.server_id)
-        return closed
+    def add(self, statement: Statement, server_id: int, held: Collection[Statement] = ()) -> list[int]:
+        """It has been prepared here; return the server's ids of those to close for it.
+
+        Those in *held* (open cursors) and those that have been sent data are not closed: that would be lost.
+        """
+        known = self._known
+        known[statement] = Prepared(server_id)
+        surplus = len(known) - ON_A_CONNECTION
+        if surplus <= 0:
+            return []
+        spare = (one for one in known if one is not statement and one not in held and not one.has_long_data)
+        return [known.pop(oldest).server_id for oldest in tuple(islice(spare, surplus))]
 
     def remove(self, statement: Statement) -> int | None:
         """It is closed; return the server's id if it was prepared here."""

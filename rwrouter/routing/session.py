@@ -125,6 +125,10 @@ class Session:
         self.ansi_quotes = False
         self.mode_version = 0  # grows when the way to read SQL text changes
 
+    def begin(self, status: int) -> None:
+        """A login, or a reset, has ended with *status*: the server's own settings may have autocommit off."""
+        self.on_reply(0, status, ())
+
     @property
     def no_backslash_escapes(self) -> bool:
         """A backslash is an ordinary character in literals."""

@@ -64,6 +64,17 @@ class Access:
         rows = self.query(sql, arguments)
         return next(iter(rows[0].values())) if rows else None
 
+    def delay(self, seconds: int) -> None:
+        """Let this replica apply everything *seconds* after the primary has it; 0: as soon as it can."""
+        if self.flavor is Flavor.MYSQL:
+            verbs = ("STOP REPLICA SQL_THREAD", "START REPLICA SQL_THREAD")
+            change = f"CHANGE REPLICATION SOURCE TO SOURCE_DELAY = {seconds}"
+        else:
+            verbs = ("STOP SLAVE", "START SLAVE")
+            change = f"CHANGE MASTER TO MASTER_DELAY = {seconds}"
+        for statement in (verbs[0], change, verbs[1]):
+            self.query(statement)
+
 
 ServerT = TypeVar("ServerT", bound=Access)
 

@@ -211,10 +211,12 @@ def shrink(program: list[Step], differs: Callable[[list[Step]], bool]) -> list[S
 
 
 @contextlib.contextmanager
-def bench(flavor: Flavor) -> Iterator[Bench]:
-    """Start a primary, two replicas and a router before them."""
+def bench(flavor: Flavor, delay: int = 0) -> Iterator[Bench]:
+    """Start a primary, two replicas and a router before them; one replica is *delay* seconds behind."""
     quiet = {"general_log": "OFF"} if flavor is Flavor.MARIADB else {}  # hours of statements would fill it
     with start(flavor, options=quiet) as cluster:
+        if delay:
+            cluster.replicas[-1].delay(delay)
         addresses = [server.address for server in cluster.servers]
         with RouterProcess(addresses, cluster.monitor, cluster.app, ("--workers", "1")) as router:
             router.wait_ready()

@@ -2,6 +2,7 @@
 
 A seed decides one program and how both sessions log in. Each seed whose program shows a difference is printed with the
 smallest part of the program that still does, ready for regressions.py; `SEED=N MINUTES=0` runs that one again.
+`SOAK='--delayed 1'`: one replica is a second behind, so that whatever a session has not waited for is missing there.
 """
 
 import argparse
@@ -70,6 +71,9 @@ def main() -> int:
     )
     parser.add_argument("--seed", type=int, default=0, help="the first seed")
     parser.add_argument("--flavor", type=Flavor, choices=list(Flavor), action="append", help="default: both")
+    parser.add_argument(
+        "--delayed", type=int, default=0, metavar="SECONDS", help="let one replica be so far behind"
+    )
     arguments = parser.parse_args()
     failed: list[str] = []
     flavors = arguments.flavor or list(Flavor)
@@ -80,7 +84,7 @@ def main() -> int:
         goal = arguments.statements // len(flavors)
         seed, run, is_over = arguments.seed, 0, False
         while not is_over:
-            with bench(flavor) as on:
+            with bench(flavor, arguments.delayed) as on:
                 seed, is_over = _programs(on, seed, end, goal - run if goal else 0, failed)
                 run += on.statements
         total += run

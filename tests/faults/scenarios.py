@@ -339,20 +339,9 @@ def replica_delayed(run: Run) -> None:
     """A replica applies everything 5 s late (`SOURCE_DELAY`)."""
     replica = run.lab.replicas[0]
     run.fault()
-    _delay(run.lab, replica, 5)
+    replica.delay(5)
     run.hold(6)
-    _delay(run.lab, replica, 0)
-
-
-def _delay(lab: Lab, replica: SandboxServer, seconds: int) -> None:
-    mysql = lab.flavor is Flavor.MYSQL
-    change = (
-        f"CHANGE REPLICATION SOURCE TO SOURCE_DELAY = {seconds}"
-        if mysql
-        else f"CHANGE MASTER TO MASTER_DELAY = {seconds}"
-    )
-    for statement in ("STOP REPLICA SQL_THREAD" if mysql else "STOP REPLICA", change, "START REPLICA"):
-        replica.query(statement)
+    replica.delay(0)
 
 
 @scenario()

@@ -4,7 +4,7 @@ import zlib
 from pathlib import Path
 from typing import Final
 
-from rwrouter.protocol import flags, packets
+from rwrouter.protocol import flags, packets, proxy_header
 from rwrouter.protocol.auth import NATIVE
 from rwrouter.protocol.framing import frame, frames
 from rwrouter.protocol.packets import HandshakeResponse
@@ -69,6 +69,15 @@ def seeds(target: str) -> list[bytes]:
         packed = zlib.compress(b"SELECT " + b"x" * 200)
         made = [
             b"\x00\x09" + len(packed).to_bytes(3, "little") + b"\x00" + (207).to_bytes(3, "little") + packed
+        ]
+    elif target == "proxy":
+        made = [
+            b"PROXY TCP4 192.0.2.1 198.51.100.2 56324 3306\r\n\x20\x00\x00\x01",
+            b"PROXY TCP6 2001:db8::1 2001:db8::2 1 65535\r\n",
+            b"PROXY UNKNOWN\r\n",
+            proxy_header.build(("192.0.2.1", 1), ("192.0.2.2", 3306)) + b"\x20\x00\x00\x01",
+            proxy_header.build(("2001:db8::1", 1), ("2001:db8::2", 3306)),
+            proxy_header.build(None, None),
         ]
     elif target == "gtid":
         made = [b"3e11fa47-71ca-11e1-9e33-c80aa9429562:1-5:11:tag:7-9,\n0-1-270", b"0-1-270,1-2-3"]

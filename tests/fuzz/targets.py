@@ -10,13 +10,14 @@ from typing import Final
 from rwrouter.cluster.gtid import GtidSet
 from rwrouter.errors import PacketTooLarge
 from rwrouter.model import Flavor
-from rwrouter.protocol import flags, response
+from rwrouter.protocol import flags, proxy_header, response
 from rwrouter.protocol.auth import Secret, verifier_of
 from rwrouter.protocol.compression import LONGEST, CompressionLayer
 from rwrouter.protocol.framing import PacketReader, frame
 from rwrouter.protocol.handshake import ClientHandshake, Login, Ready, ServerHandshake, StartTls
 from rwrouter.protocol.response import Reply
 from rwrouter.protocol.statements import Prepared, Statement, sql_of_query, translate
+from rwrouter.protocol.thread_ids import renumber
 from rwrouter.protocol.tracking import BY_DEFAULT, asked_for, changes, parse_ok, with_state
 from rwrouter.protocol.upload import Upload
 from rwrouter.protocol.wire import Malformed
@@ -239,6 +240,44 @@ def upload(data: bytes) -> None:
     assert (taken, whole.complete) == (in_parts, parts.complete)
 
 
+def proxy(data: bytes) -> None:
+    """A PROXY header is read, refused or waited for alike however it is cut, and for no longer than its bound."""
+    whole = _header_of(data)
+    for end in range(len(data)):
+        part = _header_of(data[:end])
+        if part is not None:
+            assert part == whole or (isinstance(part, str) and isinstance(whole, str))
+            break
+    if whole is None:
+        assert len(data) < max(proxy_header.V1_LONGEST, proxy_header.V2_LONGEST + 16)
+    elif isinstance(whole, proxy_header.ProxyHeader):
+        assert 0 < whole.size <= len(data)
+        if whole.client is not None:
+            built = proxy_header.build(whole.client, whole.client)
+            assert proxy_header.parse(built) == proxy_header.ProxyHeader(whole.client, len(built))
+
+
+def thread_ids(data: bytes) -> None:
+    """A result with ids to be replaced stays one of as many packets, whatever its server has put into it."""
+    how = data[0] if data else 0
+    capabilities = flags.CLIENT_DEPRECATE_EOF if how & 1 else 0
+    capabilities |= flags.CLIENT_OPTIONAL_RESULTSET_METADATA if how & 2 else 0
+    rest = data[2:]
+    told = renumber(rest, {1: 1 << 30, 7: 70}, capabilities, binary=bool(how & 4))
+    assert abs(len(told) - len(rest)) <= 20 * (len(rest) // 4 + 1)
+    assert renumber(rest, {}, capabilities, binary=bool(how & 4)) in {rest, rest[: len(told)]}
+
+
+def _header_of(data: bytes) -> proxy_header.ProxyHeader | str | None:
+    """Return what `parse` does, or why it refuses; "" where no header begins."""
+    if data and not proxy_header.begins(data):
+        return ""
+    try:
+        return proxy_header.parse(data)
+    except Malformed as exc:
+        return str(exc) or "refused"
+
+
 def gtid(data: bytes) -> None:
     """A position that a server tells is read or refused; what is read contains itself and survives its text."""
     text = data.decode("latin-1")
@@ -263,6 +302,8 @@ TARGETS: Final[dict[str, Target]] = {
         tracking,
         compression,
         upload,
+        proxy,
+        thread_ids,
         gtid,
     )
 }

@@ -1,5 +1,6 @@
 """COM_CHANGE_USER: another login on the same connection, on MySQL and MariaDB."""
 
+import hashlib
 import secrets
 from collections.abc import Iterator
 
@@ -7,6 +8,8 @@ import mysql.connector
 import pytest
 
 from rwrouter.model import Flavor
+from rwrouter.protocol.auth import native_proof
+from rwrouter.protocol.framing import frame
 from rwrouter.sandbox import Sandbox
 from rwrouter.sandbox.options import Account
 from rwrouter.sandbox.records import ran_on
@@ -166,3 +169,21 @@ def test_a_driver_changes_its_user(
             with connection.cursor(prepared=True) as cursor:
                 cursor.execute("SELECT CURRENT_USER(), DATABASE(), ?", (5,))
                 assert cursor.fetchall() == [(f"{account.user}@%", schema, 5)]
+
+
+def test_a_proof_for_the_greetings_scramble_is_taken(cluster: Sandbox, router: RouterFactory) -> None:
+    """As libmariadb gives it: also in its answer to an authentication switch, whose scramble it does not read."""
+    app = cluster.app
+    process = router(cluster, config=f'[[users]]\nname = "{app.user}"\npassword = "{app.password}"\n')
+    with connect(process, app) as client:
+        proof = native_proof(hashlib.sha1(app.password.encode()).digest(), client.ready.scramble)  # noqa: S324 - the plugin's
+        for _ in range(2):
+            client.send(
+                b"\x11" + app.user.encode() + b"\0\x14" + proof + b"\0\x2d\x00mysql_native_password\0"
+            )
+            reply = client.packet()
+            if reply[0] == 0xFE:
+                client.write(frame(proof, 2))
+                reply = client.packet()
+            assert reply[0] == 0, reply
+            assert client.value("SELECT CURRENT_USER()") == f"{app.user}@%"

@@ -11,7 +11,7 @@ from rwrouter.protocol import flags
 from rwrouter.sandbox import Sandbox
 from rwrouter.sandbox.options import Account
 from rwrouter.sandbox.router import RouterProcess
-from tests.integration.harness import RouterFactory
+from tests.integration.harness import RouterFactory, rootfs
 from tests.integration.raw import PLAIN, RawClient
 
 NO_REPLY: Final = {
@@ -128,14 +128,17 @@ def test_the_binary_log_is_read_through_the_router(
     )
     name = str(row["File"])
     if way == "program":
+        # Each flavor's own: mariadb-binlog does not read MySQL's binary logs. Both log in without TLS.
+        program = ["mariadb-binlog", "--skip-ssl"]
         if cluster.flavor is Flavor.MYSQL:
-            pytest.skip("mariadb-binlog does not read MySQL's binary logs")
+            program = _mysqlbinlog()
         done = subprocess.run(
             [
-                *("mariadb-binlog", "--no-defaults", "--read-from-remote-server", "--skip-ssl"),
+                *program[:-1],
+                *("--no-defaults", "--read-from-remote-server", program[-1]),
                 *(f"--host={process.host}", f"--port={process.port}", "--user=root", name),
             ],
-            env={"MYSQL_PWD": cluster.root.password, "PATH": "/usr/bin:/bin"},
+            env={"MYSQL_PWD": cluster.root.password, "PATH": "/usr/sbin:/usr/bin:/bin"},
             capture_output=True,
             text=True,
             check=False,
@@ -169,6 +172,11 @@ def test_the_binary_log_is_read_through_the_router(
     assert marker.encode() in logs[1]
 
 
+def _mysqlbinlog() -> list[str]:
+    """Return MySQL's program, and what it needs to log in without TLS. What Debian calls so is MariaDB's."""
+    return ["chroot", str(rootfs()), "mysqlbinlog", "--get-server-public-key"]
+
+
 def test_statements_that_are_forgotten_do_not_pile_up(cluster: Sandbox, router: RouterFactory) -> None:
     """However many a client prepares and never closes, a connection to a server has no more than its share."""
     process = router(cluster)
@@ -188,6 +196,40 @@ def test_statements_that_are_forgotten_do_not_pile_up(cluster: Sandbox, router: 
         oldest = min(ids, key=lambda text: int.from_bytes(text, "little"))
         client.send(b"\x17" + oldest + b"\x00\x01\x00\x00\x00")
         assert client.result()[2].startswith(bytes(6)), "it is prepared again where it was closed"
+
+
+def test_a_cursor_outlives_statements_prepared_after_it(
+    cluster: Sandbox, router: RouterFactory, schema: str
+) -> None:
+    """However many: the statement of an open cursor is not the one that is closed for a new one; nor one with data."""
+    process = router(cluster)
+    cluster.primary.query(f"CREATE TABLE {schema}.t (a INT PRIMARY KEY)")
+    cluster.primary.query(f"INSERT INTO {schema}.t VALUES (1), (2), (3)")
+    cluster.wait_in_sync()
+    transcripts = []
+    for client in both(cluster, process, cluster.app, capabilities=PLAIN):
+        with client:
+            cursor = client.ask(f"\x16SELECT a FROM {schema}.t ORDER BY a".encode())[1:5]
+            client.packet()
+            client.send(b"\x17" + cursor + b"\x01\x01\x00\x00\x00")
+            opened = [client.packet()[:1] for _ in range(3)]
+            long = client.ask(b"\x16SELECT ?")[1:5]
+            for _ in range(2):
+                client.packet()
+            client.send(b"\x18" + long + b"\x00\x00sent ahead")
+            for number in range(300):
+                statement = client.ask(f"\x16SELECT {number}".encode())[1:5]
+                client.packet()
+                client.send(b"\x17" + statement + b"\x00\x01\x00\x00\x00")
+                client.result()
+            client.send(b"\x1c" + cursor + b"\x05\x00\x00\x00")
+            rows = [client.packet()]
+            while rows[-1][0] == 0:
+                rows.append(client.packet())
+            client.send(b"\x17" + long + b"\x00\x01\x00\x00\x00\x00\x01\xfc\x00")
+            transcripts.append((opened, rows, client.result()[2:3]))
+    assert transcripts[0] == transcripts[1]
+    assert len(transcripts[1][1]) == 4
 
 
 def _prepared(cluster: Sandbox, index: int) -> int:

@@ -39,16 +39,19 @@ def routers() -> Iterator[dict[int, RouterProcess]]:
 
 
 @pytest.fixture
-def process(cluster: Sandbox, routers: dict[int, RouterProcess]) -> RouterProcess:
-    """Give the router of the cluster, whose primary takes no reads of its own."""
+def process(
+    cluster: Sandbox, routers: dict[int, RouterProcess], tmp_path_factory: pytest.TempPathFactory
+) -> RouterProcess:
+    """Give the router of the cluster, whose primary takes no reads of its own, however busy the machine is."""
     if id(cluster) not in routers:
         addresses = [
             f"{server.address},weight={weight}"
             for server, weight in zip(cluster.servers, (0, 100, 100), strict=True)
         ]
-        routers[id(cluster)] = RouterProcess(
-            addresses, cluster.monitor, cluster.app, ("--workers", "1"), None
-        )
+        patient = tmp_path_factory.mktemp("router") / "rwrouter.toml"
+        patient.write_text('[monitor]\ntimeout = "30s"\n[reads]\nmax_lag = "300s"\nwait = "60s"\n')
+        arguments = ("--config", str(patient), "--workers", "1")
+        routers[id(cluster)] = RouterProcess(addresses, cluster.monitor, cluster.app, arguments, None)
         routers[id(cluster)].wait_listening()
         routers[id(cluster)].wait_ready()
     return routers[id(cluster)]
@@ -409,10 +412,85 @@ SCENARIOS: dict[str, list[str]] = {
     ],
 }
 
+_READS = "SELECT a FROM t ORDER BY id /**/"
+_BACKUP_LOCKS = (
+    "SELECT COUNT(*) FROM performance_schema.metadata_locks "
+    "WHERE OBJECT_TYPE = 'BACKUP LOCK' AND LOCK_DURATION = 'EXPLICIT'"
+)
+LOCKS: dict[str, list[str]] = {
+    "flush_tables_with_read_lock": [
+        "= FLUSH TABLES WITH READ LOCK",
+        f"p {_READS}",
+        "= INSERT INTO t (a) VALUES (1)",
+        f"p {_READS}",
+        "= UNLOCK TABLES",
+        "= INSERT INTO t (a) VALUES (1)",
+        "r SELECT COUNT(*) FROM t /**/",
+    ],
+    "flush_tables_of_some": [
+        "= FLUSH TABLES t WITH READ LOCK",
+        f"p {_READS}",
+        "= INSERT INTO t (a) VALUES (1)",
+        "= SELECT a FROM log",
+        "= UNLOCK TABLES",
+        "= FLUSH TABLES t FOR EXPORT",
+        f"p {_READS}",
+        "= UNLOCK TABLES",
+        f"r {_READS}",
+        "= FLUSH TABLES",
+        "= FLUSH LOCAL STATUS",
+        f"r {_READS}",
+    ],
+    "mysql_lock_instance_for_backup": [
+        "= LOCK INSTANCE FOR BACKUP",
+        f"p {_READS}",
+        f"= {_BACKUP_LOCKS}",
+        "= INSERT INTO t (a) VALUES (1)",
+        f"p {_READS}",
+        "= UNLOCK INSTANCE",
+        "r SELECT COUNT(*) FROM t /**/",
+        f"= {_BACKUP_LOCKS}",
+    ],
+    "mysql_set_resource_group": [
+        "= SET RESOURCE GROUP USR_default",
+        f"r {_READS}",
+        "= SET RESOURCE GROUP nowhere",
+        f"r {_READS}",
+        "= SELECT /*+ RESOURCE_GROUP(USR_default) */ COUNT(*) FROM t",
+    ],
+    "mariadb_backup_stages": [
+        "= BACKUP STAGE START",
+        f"p {_READS}",
+        "= INSERT INTO t (a) VALUES (1)",
+        "= BACKUP STAGE FLUSH",
+        "= BACKUP STAGE BLOCK_DDL",
+        f"p {_READS}",
+        "= BACKUP STAGE BLOCK_COMMIT",
+        "= INSERT INTO t (a) VALUES (2)",
+        "= BACKUP STAGE START",
+        f"p {_READS}",
+        "= BACKUP STAGE END",
+        "r SELECT COUNT(*) FROM t /**/",
+        "= BACKUP STAGE END",
+        "r SELECT COUNT(*) FROM t /**/",
+    ],
+    "mariadb_backup_lock": [
+        "= BACKUP LOCK t",
+        f"p {_READS}",
+        "= BACKUP UNLOCK",
+        f"r {_READS}",
+    ],
+}
+"""Locks of backups, and what else is a server's own. A name that begins with a flavor's is for that one."""
+
+SCENARIOS |= LOCKS
+
 
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_sessions(cluster: Sandbox, process: RouterProcess, name: str) -> None:
     """The router answers what the primary does, and reads go to replicas where that is safe."""
+    if name in LOCKS and name.startswith(tuple(Flavor)) and not name.startswith(cluster.flavor):
+        pytest.skip(f"{cluster.flavor} has no such thing")
     schema = f"s_{secrets.token_hex(4)}"
     isolation = "@@tx_isolation" if cluster.flavor is Flavor.MARIADB else "@@transaction_isolation"
     script = [line.replace("{schema}", schema).replace("{isolation}", isolation) for line in SCENARIOS[name]]

@@ -4,7 +4,6 @@ import contextlib
 import threading
 from collections.abc import Iterator
 
-from rwrouter.model import Flavor
 from rwrouter.sandbox import Sandbox
 from rwrouter.sandbox.router import RouterProcess
 from tests.integration.harness import RouterFactory
@@ -17,18 +16,11 @@ PAIRS = 60
 def standing_still(cluster: Sandbox) -> Iterator[None]:
     """Delay one replica by minutes; its lag is not above the routers' limit in these tests."""
     replica = cluster.replicas[0]
-    if cluster.flavor is Flavor.MYSQL:
-        delay = "CHANGE REPLICATION SOURCE TO SOURCE_DELAY = {}"
-        stop, start = "STOP REPLICA SQL_THREAD", "START REPLICA SQL_THREAD"
-    else:
-        delay, stop, start = "CHANGE MASTER TO MASTER_DELAY = {}", "STOP SLAVE", "START SLAVE"
-    for statement in (stop, delay.format(600), start):
-        replica.query(statement)
+    replica.delay(600)
     try:
         yield
     finally:
-        for statement in (stop, delay.format(0), start):
-            replica.query(statement)
+        replica.delay(0)
         cluster.wait_in_sync()
 
 

@@ -176,3 +176,43 @@ def test_a_replica_that_refuses_a_sessions_variable_is_left_by_that_session_alon
             assert set(ran_on(cluster, f"{marker} again")) == REPLICAS
         assert "event=server_down" not in front.log()
         assert "event=shunned" not in front.log()
+
+
+def test_a_server_may_begin_sessions_with_autocommit_off(
+    mariadb: Sandbox, router: RouterFactory, schema: str, marker: str
+) -> None:
+    """By its own settings: the login tells the client so, and the session is in a transaction, on the primary.
+
+    MySQL's status flags do not follow `SET GLOBAL autocommit`.
+    """
+    mariadb.primary.query(f"CREATE TABLE {schema}.t (a INT)")
+    for server in mariadb.servers:
+        server.query("SET GLOBAL autocommit = 0")
+    try:
+        process = router(mariadb, weights=WEIGHTS)
+        with (
+            process.connect(database=schema, autocommit=None) as connection,
+            process.connect(database=schema, autocommit=True) as other,
+            connection.cursor() as cursor,
+            other.cursor() as witness,
+        ):
+            assert not connection.get_autocommit()
+            cursor.execute(f"SELECT COUNT(*) FROM t /* {marker} */")
+            cursor.execute("INSERT INTO t VALUES (1)")
+            wire: Any = connection
+            wire._execute_command(31, b"")
+            wire._read_ok_packet()
+            assert not connection.get_autocommit()
+            cursor.execute(f"SELECT COUNT(*) FROM t /* {marker} */")
+            assert cursor.fetchone() == (0,)
+            assert ran_on(mariadb, marker) == ["primary"] * 2
+            cursor.execute("INSERT INTO t VALUES (2)")
+            witness.execute("SELECT COUNT(*) FROM t")
+            assert witness.fetchone() == (0,)
+            connection.commit()
+            for _ in range(2):
+                witness.execute(f"SELECT COUNT(*) FROM t /* {marker}-on */")
+            assert set(ran_on(mariadb, f"{marker}-on")) == REPLICAS
+    finally:
+        for server in mariadb.servers:
+            server.query("SET GLOBAL autocommit = 1")

@@ -4,6 +4,7 @@ import itertools
 
 import pytest
 
+from rwrouter.protocol.flags import SERVER_STATUS_CURSOR_EXISTS, SERVER_STATUS_LAST_ROW_SENT
 from rwrouter.proxy.diagnostics import ASKING
 from rwrouter.routing import prepared
 from rwrouter.routing.prepared import FIRST
@@ -288,3 +289,45 @@ def test_a_cursor_elsewhere_does_not_end_a_transaction() -> None:
         assert stage.log[-1][0] == "db1"
 
     on_stage(play, in_transaction)
+
+
+def test_a_statement_with_an_open_cursor_or_data_of_its_own_stays_prepared(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """However long ago it was executed: closed on the server, its rows or its data would be lost."""
+    monkeypatch.setattr(prepared, "ON_A_CONNECTION", 3)
+    ids = {name: itertools.count(1) for name in SERVER_IDS}
+
+    def numbered(name: str, command: bytes) -> bytes | None:
+        if command[4] == 0x16:
+            return packet(b"\x00" + next(ids[name]).to_bytes(4, "little") + bytes(7), 1)
+        if command[4] == 0x17:
+            return ok(2 | SERVER_STATUS_CURSOR_EXISTS if command[9] else 2)
+        if command[4] == 0x1C:
+            return packet(
+                b"\xfe\x00\x00" + (2 | SERVER_STATUS_LAST_ROW_SENT).to_bytes(2, "little") + bytes(2), 1
+            )
+        return script(name, command)
+
+    async def prepare(stage: Stage) -> bytes:
+        return (await stage.send(packet(b"\x16INSERT INTO t VALUES (?)")))[5:9]
+
+    async def play(stage: Stage) -> None:
+        with_cursor, with_data = await prepare(stage), await prepare(stage)
+        await stage.send(packet(b"\x17" + with_cursor + b"\x01\x01\x00\x00\x00"))
+        await stage.send(packet(b"\x18" + with_data + b"\x00\x00hello"))
+        for _ in range(4):
+            await prepare(stage)
+
+        def closed() -> list[int]:
+            return [data[5] for _, data in stage.log if data[4] == 0x19]
+
+        assert closed() == [3, 4, 5]
+        # The last rows: the cursor is closed by that.
+        await stage.send(packet(b"\x1c" + with_cursor + b"\x05\x00\x00\x00"))
+        await prepare(stage)
+        await prepare(stage)
+        assert closed() == [3, 4, 5, 6, 1]
+        assert not stage.client.cursors
+
+    on_stage(play, numbered)

@@ -230,16 +230,6 @@ def test_a_write_in_a_read_only_transaction_is_refused_as_the_primary_does() -> 
     on_stage(play, refuse)
 
 
-def test_what_the_router_answers_itself_has_the_sessions_status() -> None:
-    """A transaction that is open is open after it."""
-
-    async def play(stage: Stage) -> None:
-        await stage.send(query("BEGIN"))
-        assert (await stage.send(query("SELECT CONNECTION_ID()")))[-4:] == b"\x03\x00\x00\x00"
-
-    on_stage(play, lambda name, command: ok(3) if b"BEGIN" in command else by_name(name, command))
-
-
 def test_without_a_primary_a_replica_takes_settings_and_gains_no_writes_by_that() -> None:
     """A driver's first SET must not need the primary; who took it is still asked for the session's writes."""
     text = b"00000000-0000-0000-0000-000000000001:10"

@@ -53,3 +53,26 @@ def test_a_connection_keeps_a_bounded_number() -> None:
     assert here.add(book.succeed(0), 9999) == [1]
     assert here.get(statements[0]) is not None
     assert here.get(statements[1]) is None
+
+
+def test_what_is_held_is_not_closed() -> None:
+    """An open cursor, and data that was sent ahead, live in the statement on that connection."""
+    book, here = StatementBook(), PreparedHere()
+    statements = []
+    for number in range(ON_A_CONNECTION):
+        book.begin(b"SELECT ?", READ, Session())
+        statements.append(book.succeed(0))
+        here.add(statements[-1], number)
+    statements[1].has_long_data = True
+    book.begin(b"SELECT ?", READ, Session())
+    assert here.add(book.succeed(0), 9999, held={statements[0]}) == [2]
+
+
+def test_if_all_are_held_all_stay() -> None:
+    """The bound is passed until something ends."""
+    book, here = StatementBook(), PreparedHere()
+    for number in range(ON_A_CONNECTION + 5):
+        book.begin(b"SELECT ?", READ, Session())
+        statement = book.succeed(0)
+        assert here.add(statement, number) == []
+        statement.has_long_data = True

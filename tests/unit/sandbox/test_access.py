@@ -70,3 +70,19 @@ def test_servers_have_names() -> None:
     assert (made.root, made.app, made.monitor) == (ACCOUNTS.root, ACCOUNTS.app, ACCOUNTS.monitor)
     with pytest.raises(KeyError):
         made.server("db9")
+
+
+def test_a_replica_is_delayed_in_its_own_words() -> None:
+    """MySQL changes the delay of its applier alone; MariaDB takes it while both threads stand still."""
+    server = Scripted("replica1", 0)
+    server.delay(5)
+    server.flavor = Flavor.MARIADB
+    server.delay(0)
+    assert [sql for sql, _ in server.asked] == [
+        "STOP REPLICA SQL_THREAD",
+        "CHANGE REPLICATION SOURCE TO SOURCE_DELAY = 5",
+        "START REPLICA SQL_THREAD",
+        "STOP SLAVE",
+        "CHANGE MASTER TO MASTER_DELAY = 0",
+        "START SLAVE",
+    ]
