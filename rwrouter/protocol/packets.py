@@ -460,6 +460,11 @@ def build_err(err: Err) -> bytes:
     return integer(ERR, 1) + integer(err.code & 0xFFFF, 2) + state + message
 
 
+def message_of(error: bytes) -> str:
+    """Return the text of an ERR packet that has an SQLSTATE, as all have after the login."""
+    return error[9:].decode("utf-8", "replace")
+
+
 def build_error(
     error: RouterError | tuple[int, str, str], sequence_id: int, *, with_sqlstate: bool = True
 ) -> bytes:

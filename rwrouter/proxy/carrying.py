@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from rwrouter.errors import BackendLost
 from rwrouter.protocol.flags import COM_RESET_CONNECTION
+from rwrouter.protocol.packets import message_of
 from rwrouter.protocol.resultset import read_text_result
 from rwrouter.routing.user_variables import AT_ONCE, assignment, question
 from rwrouter.sql import plans
@@ -61,7 +62,7 @@ async def _copy(
     if setting:
         await backend.query(setting)
     if setting and backend.reply.error is not None:
-        why = backend.reply.error[9:].decode("utf-8", "replace")
+        why = message_of(backend.reply.error)
         raise StateLost(f"{backend.endpoint.server.name} refuses the session's user variables: {why}")
     for name in names:
         client.user_variables[name] = backend

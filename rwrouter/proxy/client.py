@@ -12,11 +12,6 @@ from struct import Struct
 from typing import TYPE_CHECKING, Any, Final
 
 from rwrouter.errors import (
-    BackendLost,
-    BadRequest,
-    ClientProtocolError,
-    CountsLost,
-    Denied,
     RouterError,
     ShuttingDown,
 )
@@ -30,31 +25,41 @@ from rwrouter.protocol.flags import (
     COM_QUIT,
     COM_STMT_CLOSE,
     COM_STMT_EXECUTE,
-    COM_STMT_PREPARE,
     COM_STMT_SEND_LONG_DATA,
     SERVER_STATUS_CURSOR_EXISTS,
     SESSION_STATUS,
 )
 from rwrouter.protocol.handshake import Login
+from rwrouter.protocol.inbox import cut
 from rwrouter.protocol.packets import build_error
 from rwrouter.protocol.statements import sql_of_query, translate
-from rwrouter.protocol.upload import Upload
-from rwrouter.proxy import commands, diagnostics, executing, holding, learning, moving, pairing, user_change
+from rwrouter.proxy import (
+    commands,
+    deciding,
+    diagnostics,
+    executing,
+    holding,
+    learning,
+    pairing,
+    recovery,
+    uploading,
+    user_change,
+)
 from rwrouter.proxy.backend import BackendConnection
-from rwrouter.proxy.carrying import is_kept_elsewhere
 from rwrouter.proxy.dial import Account
 from rwrouter.proxy.killing import kill_abandoned
 from rwrouter.proxy.numbering import Numbering
 from rwrouter.proxy.servers import ClientRoutes, Endpoint, Routes, client_key, host_of
 from rwrouter.proxy.sticky import Sticky
-from rwrouter.routing.decision import Where, decide
+from rwrouter.routing.decision import Where
 from rwrouter.routing.prepared import PlannedStatement, StatementBook
 from rwrouter.routing.session import Session
 from rwrouter.routing.terms import Wish
-from rwrouter.sql.plans import ASKS_ROUTER, DENIED, ENDS, LAST_INSERT_ID, OF_TRACKERS, Plan, Target
+from rwrouter.sql.plans import ENDS, Plan, Target
 
 if TYPE_CHECKING:
     from rwrouter.protocol.auth import Secret
+    from rwrouter.protocol.upload import Upload
     from rwrouter.proxy.diagnostics import Left
     from rwrouter.proxy.gateway import Gateway
     from rwrouter.proxy.trackers import LaidOpen
@@ -71,7 +76,6 @@ INBOX_LIMIT: Final = 1 << 16
 WRITE_BUFFER: Final = 1 << 18
 """Bytes of a reply that wait for a slow client before the server is no longer read."""
 
-STATEMENT: Final = Plan(Target.PRIMARY, "commands other than COM_QUERY run on the primary")
 UNREAD: Final = Plan(Target.PRIMARY, "a statement with attributes that could not be read")
 
 _NO_REPLY: Final = frozenset({COM_STMT_CLOSE, COM_STMT_SEND_LONG_DATA})
@@ -129,7 +133,7 @@ class ClientConnection(asyncio.Protocol):
         self.charset_at: BackendConnection | None = None  # where it was set last, with its collation
         self.left: Left | None = None  # where its counts and warnings are, if it is not there
         self.current: BackendConnection | None = None  # of the statement that runs
-        self.plan: Plan = STATEMENT  # of the statement that runs
+        self.plan: Plan = commands.STATEMENT  # of the statement that runs
         self.command = COM_QUERY
         self._unusual = False  # what `_ended` has to put right after this statement
         self.request = b""  # kept until the reply begins, to run a read again
@@ -142,7 +146,7 @@ class ClientConnection(asyncio.Protocol):
         self.upload: Upload | None = None  # the rest of a command, or a file, that is being passed on
         self.closed = False
         self._busy = False
-        self._inbox = bytearray()
+        self.inbox = bytearray()
         self._paused = False  # the client is not read
         self._stalled = False  # the client takes no more bytes for now
         self._slowed: BackendConnection | None = None  # is not read, until the client takes bytes again
@@ -164,7 +168,7 @@ class ClientConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Take bytes of the client: as a rule one whole statement."""
-        if self._busy or self._inbox or len(data) < 5:
+        if self._busy or self.inbox or len(data) < 5:
             self._queue(data)
             return
         header, command = _unpack(data)
@@ -205,14 +209,14 @@ class ClientConnection(asyncio.Protocol):
             ):
                 self._query_of(data, plan, self.routes.readers.pick())
             else:
-                self.run(data, plan)
+                deciding.run(self, data, plan)
         elif (
             backend is None
             or backend.version != session.version
             or plan.is_special
             or (backend.endpoint is not self.routes.primary and plan.target is not REPLICA)
         ):
-            self.run(data, plan)
+            deciding.run(self, data, plan)
         else:
             self.dispatch(backend, data, plan, COM_QUERY)
 
@@ -221,7 +225,7 @@ class ClientConnection(asyncio.Protocol):
         session = self.session
         backend = self.backends.get(endpoint) if endpoint is not None else None
         if endpoint is None:
-            self.run(data, plan)
+            deciding.run(self, data, plan)
         elif backend is None or backend.version != session.version or backend.reached != session.writes:
             self.prepare(data, plan, Where.READ, endpoint)
         else:
@@ -276,60 +280,8 @@ class ClientConnection(asyncio.Protocol):
         backend.send(translate(data, statement, prepared, attributes=self.has_attributes), COM_STMT_EXECUTE)
 
     def run(self, data: bytes, plan: Plan, command: int = COM_QUERY) -> None:
-        """Decide in full where a command goes."""
-        if (
-            plan.target is Target.LOCAL
-            and command == COM_QUERY
-            and pairing.answer(self, self._sql(data), plan)
-        ):
-            return
-        if plan.effects & LAST_INSERT_ID and self.insert_id_at is not None:
-            known = self.insert_id_at
-            if known.closed or known is not self.backends.get(self.routes.primary):  # type: ignore[arg-type]
-                why = f"its last insert id was lost with the connection to {known.endpoint.server.name}"
-                self.fail(BackendLost(why), close=True)
-                return
-        decision = decide(plan, self.session, self.consistency)
-        where = decision.where
-        if where is Where.LAST:
-            why = diagnostics.lost(self, plan.asks)
-            if why:
-                self.fail(CountsLost(why))
-                return
-            backend: BackendConnection | None = diagnostics.place(self, plan.asks) if plan.asks else self.last
-        elif where is Where.HOME:
-            backend = self.home
-            if (
-                backend is not None
-                and backend.endpoint is not self.routes.primary
-                and self.session.only_reads
-                and learning.needs_primary(plan)
-            ):
-                self.begin_local(moving.move(self, data, plan, command))
-                return
-        elif where is Where.READ:
-            self.prepare(data, plan, where, None, command, decision.server)
-            return
-        else:
-            primary = self.routes.writable
-            backend = self.backends.get(primary) if primary is not None else None
-        if (
-            backend is None
-            or backend.closed
-            or backend.version != self.session.version
-            or not backend.tracks
-            or plan.effects & OF_TRACKERS
-            or (self.session.keeps and where is Where.PRIMARY and is_kept_elsewhere(self, backend))
-            or (plan.asks and diagnostics.is_elsewhere(self, backend, plan.asks))
-            or (
-                command in executing.NEEDS_PREPARED
-                and (self.statement is None or backend.prepared.get(self.statement) is None)
-            )
-        ):
-            target = backend.endpoint if backend is not None and not backend.closed else None
-            self.prepare(data, plan, where, target, command)
-            return
-        self.dispatch(backend, data, plan, command)
+        """Answer a command, or have it sent where it belongs."""
+        deciding.run(self, data, plan, command)
 
     def prepare(
         self,
@@ -376,55 +328,41 @@ class ClientConnection(asyncio.Protocol):
             if self.upload is None:
                 self.finished()
             else:
-                self._pass_on()
+                uploading.pass_on(self)
             return
         backend.send(data, command)
         if self.upload is not None:
-            self._pass_on()
+            uploading.pass_on(self)
 
     def _queue(self, data: bytes) -> None:
         """Keep bytes that are no single whole statement, and take from them what can be run."""
         if self.upload is not None and self.current is not None:
-            self._inbox += data
-            self._pass_on()
+            self.inbox += data
+            uploading.pass_on(self)
             return
-        self._inbox += data
+        self.inbox += data
         if self._busy:
-            if len(self._inbox) > INBOX_LIMIT:
+            if len(self.inbox) > INBOX_LIMIT:
                 self.pause()
             return
         self._next_command()
 
     def _next_command(self) -> None:
         """Run the next command that the inbox holds, whole or by its head."""
-        inbox = self._inbox
-        while len(inbox) >= 5 and not self._busy and not self.closed and not self._stalled:
-            length = inbox[0] | inbox[1] << 8 | inbox[2] << 16
-            if inbox[3]:
-                self.fail(
-                    ClientProtocolError(f"a command with sequence id {inbox[3]}: it must be 0"), close=True
-                )
+        longest = self.gateway.settings.limits.classified_bytes
+        while not (self._busy or self.closed or self._stalled):
+            try:
+                found = cut(self.inbox, longest)
+            except RouterError as error:
+                self.fail(error, close=True)
                 return
-            if length == 0:
-                self.fail(ClientProtocolError("an empty command"), close=True)
+            if found is None:
+                self.resume()  # it would else never be whole
                 return
-            size = length + 4
-            if len(inbox) >= size and length < 0xFFFFFF:
-                data = bytes(inbox[:size])
-                del inbox[:size]
-                self._command(data)
-            elif size > self.gateway.settings.limits.classified_bytes and inbox[4] != COM_STMT_PREPARE:
-                if len(inbox) < INBOX_LIMIT:
-                    return
-                self._command_head(size)
+            if isinstance(found, int):
+                uploading.begin(self, found)
                 return
-            else:
-                return
-        if len(inbox) == 4 and inbox[0] == inbox[1] == inbox[2] == 0 and not self._busy:
-            self.fail(ClientProtocolError("an empty command"), close=True)
-            return
-        if self._paused and len(inbox) < INBOX_LIMIT and not self._busy and not self._stalled:
-            self.resume()
+            self._command(found)
 
     def _command(self, data: bytes) -> None:
         """Run one command that is here whole."""
@@ -443,54 +381,10 @@ class ClientConnection(asyncio.Protocol):
         elif command == COM_CHANGE_USER:
             self._busy = True
             self.resume()  # for the rest of the login
-            rest, self._inbox = bytes(self._inbox), bytearray()
+            rest, self.inbox = bytes(self.inbox), bytearray()
             user_change.begin(self, self._transport, data + rest)
         else:
             commands.run(self, data)
-
-    def _command_head(self, size: int) -> None:
-        """Run a command that is too long to be kept: it is passed on as it comes, and can't be run again."""
-        head = bytes(self._inbox)
-        self._inbox.clear()
-        self.upload = Upload()
-        taken = self.upload.receive(head)
-        head, rest = head[:taken], head[taken:]
-        self._inbox += rest
-        command = head[4]
-        plan = STATEMENT
-        if command == COM_QUERY:
-            plan = self.gateway.ruled(self._classifier.plan_head(head[5:], size - 5), self.rules)
-        if command in executing.COMMANDS and not executing.begin_long(self, head):
-            return
-        if plan.effects & ASKS_ROUTER:
-            self.fail(BadRequest("a RWROUTER statement longer than limits.classified_bytes"), close=True)
-            return
-        if plan.effects & DENIED:
-            self.fail(Denied(plan.reason), close=True)
-            return
-        if plan.target is not Target.PRIMARY:
-            plan = Plan(Target.PRIMARY, "too long to be read whole", digest=plan.digest, effects=plan.effects)
-        self.pause()
-        self.run(head, plan, command)
-
-    def _pass_on(self) -> None:
-        """Pass on what has come of a command or file whose start has been sent."""
-        upload, backend = self.upload, self.current
-        if upload is None or backend is None:
-            return
-        if self._inbox:
-            data = bytes(self._inbox)
-            taken = upload.receive(data)
-            del self._inbox[:taken]
-            piece = data[:taken]
-            backend.transport.write(upload.renumber(piece) if self.is_compressed and upload.number else piece)
-        if upload.complete:
-            self.upload = None
-            if self.command == COM_STMT_SEND_LONG_DATA:
-                self.finished()
-                return
-        if self._paused and not backend.full:
-            self.resume()
 
     # -- from the servers
 
@@ -505,9 +399,9 @@ class ClientConnection(asyncio.Protocol):
         plan = self.plan
         effects = plan.effects
         if reply.error is not None:
-            if pairing.run_again(self, backend, reply.error):
+            if recovery.run_again(self, backend, reply.error):
                 return
-            self._write(pairing.told_as_by_the_primary(self, backend, data))
+            self._write(recovery.told_as_by_the_primary(self, backend, data))
             diagnostics.failed(self, backend)
             self.last = backend
             backend.endpoint.counters.errors += 1
@@ -533,7 +427,7 @@ class ClientConnection(asyncio.Protocol):
         if self.command == COM_QUERY:  # the others leave warnings and counts as they were
             self.last = backend
         self._busy = False
-        if self._inbox or self._paused or self._unusual:
+        if self.inbox or self._paused or self._unusual:
             self._ended()
 
     def _ended(self) -> None:
@@ -542,7 +436,7 @@ class ClientConnection(asyncio.Protocol):
         self.started = self._unusual = False
         self.retries = 0
         self._busy = False
-        if self._inbox or self._paused:
+        if self.inbox or self._paused:
             self._next_command()
 
     def _learn(self, backend: BackendConnection, effects: int, data: bytes) -> None:
@@ -567,9 +461,10 @@ class ClientConnection(asyncio.Protocol):
 
     def sql_at_hand(self) -> bytes:
         """Return the text of the COM_QUERY that runs."""
-        return self._sql(self.request)
+        return self.sql_of(self.request)
 
-    def _sql(self, data: bytes) -> bytes:
+    def sql_of(self, data: bytes) -> bytes:
+        """Return the text of the COM_QUERY *data*."""
         return (sql_of_query(data) or b"") if self.has_attributes else data[5:]
 
     def _schema(self) -> str:
@@ -602,51 +497,26 @@ class ClientConnection(asyncio.Protocol):
         )
         self.plan_of = self.gateway.planner(self._classifier, self.rules)
 
+    def plan_head(self, head: bytes, size: int) -> Plan:
+        """Return the plan of a statement of *size* bytes, of which *head* is the beginning."""
+        return self.gateway.ruled(self._classifier.plan_head(head, size), self.rules)
+
     def learn_write(self, digest: str) -> None:
         """A replica has refused a statement of this digest as a write."""
         self._classifier.learn_write(digest)
 
     def infile_wanted(self, backend: BackendConnection, data: bytes) -> None:
-        """LOCAL INFILE: what comes next from the client is its file, if its statement can have asked for that."""
-        if b"LOAD" not in self.request.upper():
-            backend.abort("it broke the protocol: it asks for a file that the statement does not load")
-            return
-        self.forward(data)
-        self.upload = Upload(file=True, number=backend.reply.infile_number + 1)
-        backend.reply.file_sent()
-        if self._inbox:
-            self._pass_on()
+        """A server asks for the file of a LOCAL INFILE."""
+        uploading.file_wanted(self, backend, data)
 
     def backend_lost(self, backend: BackendConnection, why: str) -> None:
         """A server's connection is gone."""
-        if self.backends.get(backend.endpoint) is backend:
-            del self.backends[backend.endpoint]
-        if self.closed:
-            return
-        if self.current is backend and self._busy and self.work is None:
-            pairing.lost_in_statement(self, backend, why)
-        elif self.home is backend and holding.is_movable(self) and not self._keeps_on(backend):
-            self.home = None
-        elif self.home is backend or self._keeps_on(backend):
-            # Its transaction, or what else lived there, is gone: the client learns it as from a server that ends.
-            log.warning(
-                'event=ended client=%s server=%s reason="its connection was lost with state: %s"',
-                self.peer,
-                backend.endpoint.server.name,
-                why,
-            )
-            self._transport.close()
-
-    def _keeps_on(self, backend: BackendConnection) -> bool:
-        """Tell whether the session has state on *backend* that is lost with it."""
-        return bool(self.session.keeps) and (
-            self.keeper is backend or any(holder is backend for holder in self.user_variables.values())
-        )
+        recovery.connection_lost(self, backend, why)
 
     def topology_changed(self) -> None:
         """The monitor has something new: leave servers that are gone."""
         holding.follow_primary(self)
-        pairing.leave_dead_servers(self)
+        recovery.leave_dead_servers(self)
 
     # -- ends
 
@@ -655,7 +525,7 @@ class ClientConnection(asyncio.Protocol):
         self._busy = False
         self.retries = 0
         self.work = None
-        if self._inbox or self._paused:
+        if self.inbox or self._paused:
             self._next_command()
 
     def begin_local(self, work: Coroutine[Any, Any, None]) -> None:
@@ -703,17 +573,6 @@ class ClientConnection(asyncio.Protocol):
         """End the connection where an error could not be told from a part of the result."""
         self._transport.close() if not self.started else self._transport.abort()
 
-    def lost(self, backend: BackendConnection, why: str) -> None:
-        """The server went away in a statement that can't be run again."""
-        name = backend.endpoint.server.name
-        if self.started or self.session.in_transaction:
-            # Without a packet, as a server that dies: drivers know that, and what to do about a transaction.
-            what = "a result" if self.started else "a transaction"
-            log.warning('event=ended client=%s server=%s reason="lost in %s: %s"', self.peer, name, what, why)
-            self._transport.close()
-            return
-        self.fail(BackendLost(f"{name} went away in the statement, which may have run: {why}"))
-
     def shut_down(self) -> None:
         """The worker ends."""
         if not self._busy:
@@ -755,26 +614,6 @@ class ClientConnection(asyncio.Protocol):
             backend.close()
         self.backends.clear()
         self.home = None
-
-    def heir(self, login: Login, account: Account, backend: BackendConnection) -> "ClientConnection":
-        """Return the connection that follows this one when its user has changed: only what was written is kept."""
-        self.closed = True  # whatever still waits for this one has nobody to tell
-        session = self.session
-        session.schema = backend.schema
-        session.reset()
-        session.version += 1
-        return ClientConnection(
-            self.gateway,
-            self._transport,
-            self.number,
-            login,
-            account,
-            backend,
-            peer=self.peer,
-            secure=self.secure,
-            scramble=self.scramble,
-            session=session,
-        )
 
     def eof_received(self) -> bool:
         """Close with the client."""

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from rwrouter.proxy.backend import BackendConnection
     from rwrouter.proxy.client import ClientConnection
 
+STATEMENT: Final = Plan(Target.PRIMARY, "commands other than COM_QUERY run on the primary")
+
 OTHER: Final = Plan(Target.PRIMARY, "this command runs on the primary", leaves=ROWS)
 _INTERNAL: Final = Plan(
     Target.SAME, "every server refuses it: its error joins the warnings before", asks=WARNINGS, leaves=ROWS

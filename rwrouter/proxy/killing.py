@@ -9,7 +9,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from rwrouter.errors import RouterError
-from rwrouter.protocol.packets import build_error
+from rwrouter.protocol.packets import build_error, message_of
 from rwrouter.proxy.backend import BackendConnection
 from rwrouter.proxy.dial import Account, Refusal
 from rwrouter.proxy.holding import interrupt
@@ -114,7 +114,7 @@ async def _kill(
         error = killer.reply.error
         if error is None or int.from_bytes(error[1:3], "little") == 1094:  # it ended by itself
             return None
-        return int.from_bytes(error[1:3], "little"), error[4:9].decode(), error[9:].decode("utf-8", "replace")
+        return int.from_bytes(error[1:3], "little"), error[4:9].decode(), message_of(error)
     except RouterError as exc:
         return exc.code, exc.sqlstate, str(exc)
     finally:

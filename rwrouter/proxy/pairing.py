@@ -8,52 +8,39 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING
 
-from rwrouter.errors import BackendLost, CountsLost, Denied, NoServer, RouterError
-from rwrouter.model import Flavor, Role, State
+from rwrouter.errors import BackendLost, CountsLost, NoServer, RouterError
+from rwrouter.model import State
 from rwrouter.protocol.flags import (
-    CLIENT_MULTI_STATEMENTS,
     COM_INIT_DB,
     COM_PING,
     COM_RESET_CONNECTION,
-    COM_SET_OPTION,
-    SERVER_STATUS_AUTOCOMMIT,
-    SERVER_STATUS_IN_TRANS_READONLY,
 )
-from rwrouter.protocol.framing import frame
 from rwrouter.protocol.packets import build_error
-from rwrouter.protocol.resultset import build_text_result, first_value
-from rwrouter.proxy import asking, commands, diagnostics, executing, fallback, holding, trackers, waiting
+from rwrouter.proxy import commands, diagnostics, executing, fallback, holding, trackers, waiting
 from rwrouter.proxy.backend import BackendConnection
-from rwrouter.proxy.carrying import StateLost, is_kept_elsewhere, keep_on, reset
+from rwrouter.proxy.carrying import StateLost, is_kept_elsewhere, keep_on
 from rwrouter.proxy.dial import Refusal
 from rwrouter.proxy.holding import ENDING_ERRORS
-from rwrouter.proxy.killing import answer_kill
 from rwrouter.proxy.opening import LeftAlone, open_connection, reason
+from rwrouter.proxy.restoring import RefusesVariables, bring, learn_collation
 from rwrouter.proxy.servers import Endpoint
 from rwrouter.proxy.waiting import Unfit
 from rwrouter.routing.consistency import Position
 from rwrouter.routing.decision import Where
-from rwrouter.routing.restore import assignments
 from rwrouter.sql import plans
-from rwrouter.sql.plans import Plan, Target
+from rwrouter.sql.plans import Plan
 
 if TYPE_CHECKING:
     from rwrouter.proxy.client import ClientConnection
 
 log = logging.getLogger("rwrouter.pairing")
 
-READ_ONLY_ERRORS = frozenset({1290, 1792, 1836})
-"""A replica says with these that the plan was wrong: nothing was changed."""
-
-BEHIND_ERRORS = frozenset({1044, 1049, 1054, 1142, 1143, 1146, 1176, 1305, 1370})
-"""Something is not there, or not allowed, on a replica: DDL or a GRANT may not have arrived. The primary decides."""
 
 ACCESS_DENIED = 1045
 
 RETRY_SECONDS = 0.1
 """Between two tries to connect to a primary that the monitor finds well: many may wait for that, and try together."""
 
-_READ_ONLY_SERVER = (1290).to_bytes(2, "little")
 
 _ANYWHERE = frozenset({COM_PING, COM_INIT_DB, COM_RESET_CONNECTION})
 """Commands that any server can run while there is no primary: the session remembers what they do."""
@@ -296,10 +283,6 @@ async def connection_for(client: "ClientConnection", endpoint: Endpoint, command
     return await _ready(client, endpoint, commands.OTHER, Where.PRIMARY, command)
 
 
-class RefusesVariables(Unfit):
-    """A server refuses the session's variables, and will as long as they stay what they are."""
-
-
 async def _ready(
     client: "ClientConnection",
     endpoint: Endpoint,
@@ -317,7 +300,7 @@ async def _ready(
     if client.laid_open is None or not trackers.can_wait(client, backend, plan):
         await trackers.settle(client)
         if not client.session.knows_collation:
-            await _learn_collation(client, backend)
+            await learn_collation(client, backend)
         await bring(client, backend)
     if endpoint is client.gateway.routes.primary and is_kept_elsewhere(client, backend):
         await keep_on(client, backend)
@@ -357,250 +340,3 @@ async def _everything(client: "ClientConnection") -> Position | None:
     except (RouterError, OSError):
         return None  # the read is asked of the primary, and says why that fails
     return await waiting.everything(client, backend)
-
-
-async def _learn_collation(client: "ClientConnection", backend: BackendConnection) -> None:
-    """Ask the connection on which the session's character set was set for the collation that came with it."""
-    session = client.session
-    holder = next((other for other in client.backends.values() if other.version == session.version), None)
-    if holder is None:
-        holder = client.charset_at  # what came since then has made the version another one
-    if holder is None or holder is backend or holder.closed:
-        return
-    reply = await holder.query(b"SELECT @@collation_connection")
-    value = first_value(reply, client.login.capabilities)
-    if value:
-        session.variables[b"collation_connection"] = value
-        holder.variables[b"collation_connection"] = value
-        session.knows_collation = True
-
-
-async def bring(client: "ClientConnection", backend: BackendConnection) -> None:
-    """Bring *backend* to the state of the session: trackers, variables, role, schema. Raises Unfit where it refuses."""
-    session = client.session
-    if backend.stale:
-        await reset(backend)
-    parts: list[bytes] = []
-    if backend.serves is not session.trackers:
-        parts += trackers.assignments(client, backend)
-    parts += assignments(session.variables, backend.variables)
-    # It is no variable that others would have to be told: a session with autocommit off stays where it is, until the
-    # primary changes.
-    autocommit = session.status & SERVER_STATUS_AUTOCOMMIT
-    if autocommit != backend.reply.status & SERVER_STATUS_AUTOCOMMIT:
-        parts.append(b"@@SESSION.autocommit=1" if autocommit else b"@@SESSION.autocommit=0")
-    if parts:
-        await backend.query(b"SET " + b", ".join(parts))
-        if backend.reply.error is not None:
-            backend.serves = None
-            backend.trackers.clear()
-            raise RefusesVariables("it refuses the session's variables: " + _text(backend.reply.error))
-        backend.tracks = True
-        backend.variables = session.variables.copy()
-    if backend.role != session.role:
-        await backend.query(session.role or b"SET ROLE DEFAULT")
-        if backend.reply.error is not None:
-            raise Unfit("it refuses the session's role: " + _text(backend.reply.error))
-        backend.role = session.role
-    if backend.schema != session.schema:
-        if not session.schema:
-            raise Unfit("the session has no schema, and this connection can't lose its own")
-        await backend.ask(bytes((COM_INIT_DB,)) + session.schema)
-        if backend.reply.error is not None:
-            raise Unfit("it refuses the session's schema: " + _text(backend.reply.error))
-        backend.schema = session.schema
-    several = bool(client.account.capabilities & CLIENT_MULTI_STATEMENTS)
-    if backend.several != several:
-        await backend.ask(bytes((COM_SET_OPTION, not several, 0)))
-        if backend.reply.error is not None:
-            raise Unfit("it refuses COM_SET_OPTION: " + _text(backend.reply.error))
-        backend.several = several
-    backend.version = session.version if backend.serves is session.trackers else -1
-
-
-def _text(error: bytes) -> str:
-    return error[9:].decode("utf-8", "replace")
-
-
-# -- after a reply
-
-
-def run_again(client: "ClientConnection", backend: BackendConnection, error: bytes) -> bool:
-    """Decide whether a statement that ended with *error* is run again elsewhere, and start that."""
-    plan = client.plan
-    if client.started or not client.request:
-        return False
-    gateway = client.gateway
-    code = int.from_bytes(error[1:3], "little")
-    endpoint = backend.endpoint
-    is_read = plan.target is Target.REPLICA
-    if holding.refused_unrun(code, error) and not (is_read and endpoint.server.role is Role.REPLICA):
-        return _wait_for_primary(client, backend, error)
-    if client.command == COM_INIT_DB and code in BEHIND_ERRORS and client.session.free:
-        return _ask_primary(client, endpoint)
-    if not is_read or not client.session.free:
-        return False
-    if code in ENDING_ERRORS and client.retries < gateway.settings.limits.read_retries:
-        gateway.lost(endpoint, _text(error))
-        _retry(client, endpoint, Where.READ)
-        return True
-    if endpoint is gateway.routes.primary or plan.effects & plans.BEGINS_READ_ONLY:
-        return False
-    if code in READ_ONLY_ERRORS:
-        gateway.counters.self_corrections += 1
-        client.learn_write(plan.digest)
-        log.warning(
-            'event=self_correction server=%s code=%d digest="%s" reason="planned as a read, and is none"',
-            endpoint.server.name,
-            code,
-            plan.digest[:200],
-        )
-        client.plan = Plan(
-            Target.PRIMARY, "a replica refused it as a write", digest=plan.digest, effects=plan.effects
-        )
-        executing.learn_write(client, client.plan)
-        _retry(client, endpoint, Where.PRIMARY)
-        return True
-    return code in BEHIND_ERRORS and _ask_primary(client, endpoint)
-
-
-def _ask_primary(client: "ClientConnection", endpoint: Endpoint) -> bool:
-    """Run what *endpoint* has refused on the primary; False where it is that."""
-    if endpoint is client.gateway.routes.primary:
-        return False
-    _retry(client, endpoint, Where.PRIMARY)
-    return True
-
-
-def told_as_by_the_primary(client: "ClientConnection", backend: BackendConnection, data: bytes) -> bytes:
-    """Return *data*, which ends with an ERR packet, as the primary would have put it.
-
-    A replica refuses a write in a READ ONLY transaction because it is a replica (1290), the primary because of the
-    transaction (1792): seen on MySQL 9.7 and MariaDB 10.11.
-    """
-    error = backend.reply.error or b""
-    if (
-        error[1:3] != _READ_ONLY_SERVER
-        or not client.session.status & SERVER_STATUS_IN_TRANS_READONLY
-        or backend.endpoint is client.gateway.routes.primary
-    ):
-        return data
-    start = len(data) - len(error) - 4
-    text = "Cannot execute statement in a READ ONLY transaction"
-    text += "." if backend.endpoint.server.flavor is Flavor.MYSQL else ""
-    return data[:start] + build_error((1792, "25006", text), data[start + 3])
-
-
-def _wait_for_primary(client: "ClientConnection", backend: BackendConnection, error: bytes) -> bool:
-    """Let a statement that *backend*'s server has refused unrun, with *error*, run on the primary when it is there.
-
-    False where that can't be done: the client gets the error.
-    """
-    gateway = client.gateway
-    gateway.holding.doubt(backend.endpoint, _text(error))
-    if not holding.can_run_elsewhere(client):
-        primary = gateway.routes.primary
-        if client.session.in_transaction or primary is None or backend.endpoint is primary:
-            return False
-        # Tied to a server that is not the primary any more, by what ends with the connection alone.
-        client.fail_raw(frame(error, 1), close=True)
-        return True
-    if client.retries == 0:
-        client.held_until = 0.0  # what an earlier statement has left
-    if holding.until(client) <= gateway.loop.time():
-        return False
-    holding.leave_home(client)
-    _retry(client, backend.endpoint, Where.PRIMARY)
-    return True
-
-
-def _retry(client: "ClientConnection", failed: Endpoint, where: Where) -> None:
-    gateway = client.gateway
-    if client.retries == 0:
-        client.held_until = 0.0  # what an earlier statement has left
-    gateway.counters.retries += 1
-    client.retries += 1
-    client.current = None
-    if where is Where.READ:
-        client.work = gateway.spawn(_elsewhere(client, failed))
-    else:
-        client.work = gateway.spawn(pair(client, client.request, client.plan, client.command, where, None))
-
-
-async def _elsewhere(client: "ClientConnection", failed: Endpoint) -> None:
-    """Run the read of *client* again, on another server than *failed* where there is one."""
-    readers = client.routes.readers
-    others = {
-        endpoint
-        for endpoint, _ in readers.laid_out
-        if endpoint is not failed and waiting.is_near_enough(client, endpoint, client.plan)
-    }
-    endpoint = readers.pick_if(fallback.allowed(client, others, {failed: "it failed"}))
-    await pair(client, client.request, client.plan, client.command, Where.READ, endpoint)
-
-
-def lost_in_statement(client: "ClientConnection", backend: BackendConnection, why: str) -> None:
-    """The connection went away while a statement ran on it."""
-    gateway = client.gateway
-    gateway.lost(backend.endpoint, why)
-    repeatable = (
-        client.plan.target is Target.REPLICA
-        and not client.started
-        and client.session.free
-        and client.upload is None
-        and client.retries < gateway.settings.limits.read_retries
-    )
-    if repeatable:
-        log.info(
-            'event=retry client=%s server=%s reason="%s"', client.peer, backend.endpoint.server.name, why
-        )
-        _retry(client, backend.endpoint, Where.READ)
-    elif client.plan.effects == plans.BEGINS and client.session.free and not client.started:
-        _retry(client, backend.endpoint, Where.PRIMARY)  # nothing has begun for the client
-    else:
-        client.lost(backend, why)
-
-
-def leave_dead_servers(client: "ClientConnection") -> None:
-    """Hang up on servers that the monitor has found dead: what runs there is run elsewhere, or fails now.
-
-    One that is not among the servers any more, but lives, is left when nothing of the session is there.
-    """
-    for endpoint, backend in tuple(client.backends.items()):
-        if endpoint.server.state is State.DOWN:
-            backend.abort(f"it is down: {endpoint.server.reason}")
-        elif endpoint.is_gone and client.is_idle and client.home is not backend and client.session.free:
-            del client.backends[endpoint]
-            backend.close()
-
-
-# -- commands and statements for the router itself
-
-
-def answer(client: "ClientConnection", sql: bytes, plan: Plan) -> bool:
-    """Answer a statement that speaks to the router, if it can be answered; else it goes to the primary.
-
-    What the primary answers with ids of its own is told with the router's: numbering.py.
-    """
-    if plan.effects & plans.ASKS_ROUTER:
-        asking.answer(client, sql)
-        return True
-    if plan.effects & plans.DENIED:
-        client.fail(Denied(plan.reason))
-        return True
-    status = asking.status_of(client)
-    if plan.effects & plans.CONNECTION_ID:
-        if client.gateway.routes.writable is not None:
-            return False  # the server's answer, with our number: its metadata are the statement's own
-        client.reply_with(
-            build_text_result(
-                ["CONNECTION_ID()"],
-                [[client.number]],
-                client.login.capabilities,
-                status=status,
-            )
-        )
-        return True
-    if plan.effects & plans.KILLS:
-        return answer_kill(client, sql)
-    return False

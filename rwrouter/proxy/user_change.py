@@ -141,13 +141,33 @@ class UserChange(asyncio.Protocol):
         self, login: Login, account: "Account", backend: "BackendConnection", rest: bytes, failures: int = 0
     ) -> None:
         self._deadline.cancel()
-        fresh = self._client.heir(login, account, backend)
+        fresh = self._heir(login, account, backend)
         fresh.failed_changes = failures
         self._gateway.clients[fresh.number] = fresh
         self._transport.set_protocol(fresh)
         self._transport.resume_reading()
         if rest:
             fresh.data_received(rest)
+
+    def _heir(self, login: Login, account: "Account", backend: "BackendConnection") -> "ClientConnection":
+        """Return the connection that follows the old one: only what was written is kept."""
+        old, session = self._client, self._client.session
+        old.closed = True  # whatever still waits for it has nobody to tell
+        session.schema = backend.schema
+        session.reset()
+        session.version += 1
+        return type(old)(
+            self._gateway,
+            self._transport,
+            old.number,
+            login,
+            account,
+            backend,
+            peer=old.peer,
+            secure=old.secure,
+            scramble=old.scramble,
+            session=session,
+        )
 
     def _end(self, last_words: bytes) -> None:
         self._deadline.cancel()

@@ -7,7 +7,7 @@ import pytest
 
 from rwrouter.model import Snapshot
 from rwrouter.protocol.flags import SERVER_STATUS_IN_TRANS
-from rwrouter.proxy import holding, killing, pairing, waiting
+from rwrouter.proxy import holding, killing, recovery, restoring, waiting
 from rwrouter.proxy.backend import BackendConnection
 from rwrouter.proxy.client import ClientConnection
 from rwrouter.proxy.dial import Account
@@ -102,15 +102,15 @@ def test_finds_sessions_that_read_what_is_older(monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.timeout(300)
 def test_finds_writes_that_are_run_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where a write that was lost on its way is run again, a doubled or doubly answered write is found."""
-    honest = pairing.lost_in_statement
+    honest = recovery.lost_in_statement
 
     def careless(client: ClientConnection, backend: BackendConnection, why: str) -> None:
         if client.plan.target is Target.PRIMARY and client.session.free and client.retries < 2:
-            pairing._retry(client, backend.endpoint, Where.PRIMARY)
+            recovery._retry(client, backend.endpoint, Where.PRIMARY)
         else:
             honest(client, backend, why)
 
-    monkeypatch.setattr(pairing, "lost_in_statement", careless)
+    monkeypatch.setattr(recovery, "lost_in_statement", careless)
     found = first_failure(range(1000))
     assert found is not None
 
@@ -151,7 +151,7 @@ def test_finds_statements_that_are_held_for_ever(monkeypatch: pytest.MonkeyPatch
 @pytest.mark.timeout(300)
 def test_finds_state_that_is_not_brought_along(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where a session's variables are not set on its next connection, wrong ones are read."""
-    monkeypatch.setattr(pairing, "assignments", lambda *_variables: [])
+    monkeypatch.setattr(restoring, "assignments", lambda *_variables: [])
     found = first_failure(range(1000))
     assert found is not None
     assert "variables" in found[1]
@@ -160,13 +160,13 @@ def test_finds_state_that_is_not_brought_along(monkeypatch: pytest.MonkeyPatch) 
 @pytest.mark.timeout(300)
 def test_finds_results_that_are_run_again_when_half_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where a read is run again though a part of its result has been passed on, a malformed reply is found."""
-    honest = pairing.lost_in_statement
+    honest = recovery.lost_in_statement
 
     def careless(client: ClientConnection, backend: BackendConnection, why: str) -> None:
         client.started = False
         honest(client, backend, why)
 
-    monkeypatch.setattr(pairing, "lost_in_statement", careless)
+    monkeypatch.setattr(recovery, "lost_in_statement", careless)
     found = first_failure(range(1000))
     assert found is not None
 
@@ -191,14 +191,14 @@ def test_finds_kills_of_another(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.timeout(300)
 def test_finds_held_writes_that_are_sent_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where a write that was lost on its way is held for the next primary, as if it had not run, it is found twice."""
-    honest = pairing.lost_in_statement
+    honest = recovery.lost_in_statement
 
     def careless(client: ClientConnection, backend: BackendConnection, why: str) -> None:
         is_write = client.plan.target is Target.PRIMARY and holding.can_run_elsewhere(client)
-        if not (is_write and pairing._wait_for_primary(client, backend, b"\xff\x0a\x05#HY000lost")):
+        if not (is_write and recovery._wait_for_primary(client, backend, b"\xff\x0a\x05#HY000lost")):
             honest(client, backend, why)
 
-    monkeypatch.setattr(pairing, "lost_in_statement", careless)
+    monkeypatch.setattr(recovery, "lost_in_statement", careless)
     found = first_failure(range(1000))
     assert found is not None
 

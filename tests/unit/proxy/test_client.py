@@ -22,24 +22,6 @@ def test_reads_go_to_replicas_in_turn_and_writes_to_the_primary() -> None:
     on_stage(play)
 
 
-def test_a_transaction_stays_where_it_began() -> None:
-    """From BEGIN to COMMIT, as the server's flags say, everything is asked of one connection."""
-
-    def script(name: str, command: bytes) -> bytes | None:
-        if b"COMMIT" in command:
-            return ok(2)
-        return ok(3) if b"BEGIN" in command or b"UPDATE" in command else by_name(name, command)
-
-    async def play(stage: Stage) -> None:
-        for sql in ("BEGIN", "UPDATE t SET a=1", "COMMIT"):
-            await stage.send(query(sql))
-        assert stage.sent(b"BEGIN") == stage.sent(b"UPDATE") == stage.sent(b"COMMIT") == ["db1"]
-        assert stage.client.home is None
-        assert await stage.send(query("SELECT 1")) in {row("db2"), row("db3")}
-
-    on_stage(play, script)
-
-
 @given(cuts=st.lists(st.integers(0, 80), max_size=8))
 def test_any_cut_and_any_pipelining_gives_the_same_answers(cuts: list[int]) -> None:
     """Commands sent without waiting for replies are answered in their order, however they are cut."""
@@ -75,24 +57,6 @@ def test_what_is_no_command_ends_the_connection(name: str, data: bytes, text: by
         assert stage.log == []
 
     on_stage(play)
-
-
-def test_a_long_statement_is_passed_on_as_it_comes() -> None:
-    """What is longer than can be classified goes to the primary in pieces, and is not kept."""
-
-    async def play(stage: Stage) -> None:
-        body = b"\x03INSERT INTO t VALUES ('" + b"x" * 200_000 + b"')"
-        data = packet(body)
-        for start in range(0, len(data), 50_000):
-            await stage.send(data[start : start + 50_000])
-        assert {name for name, _ in stage.log} == {"db1"}
-        assert b"".join(chunk for _, chunk in stage.log if not chunk.startswith(b"SET", 5)) == data
-        assert len(stage.client.request) <= 100_000
-
-    def script(name: str, command: bytes) -> bytes | None:
-        return ok() if command.endswith(b"')") or b"SET @@" in command else None
-
-    on_stage(play, script, limits={"classified_bytes": 100_000})
 
 
 def test_the_session_follows_the_servers_word() -> None:
@@ -202,15 +166,22 @@ def test_a_read_that_nobody_waits_for_is_killed() -> None:
     on_stage(lambda stage: play(stage, "UPDATE t SET a=1", 0), script)
 
 
-def test_a_file_is_sent_to_no_server_that_asks_for_it_unasked() -> None:
-    """A server that wants a file in the reply to a read is left, and another answers; LOAD DATA gets its file."""
-
-    def wants_a_file(name: str, command: bytes) -> bytes | None:
-        return packet(b"\xfb/etc/passwd", 1) if name != "db1" else by_name(name, command)
+@pytest.mark.parametrize("tail", [query("SELECT 3"), packet(b"\x16" + b"SELECT " + b"1," * 40_000 + b"3")])
+def test_what_is_sent_ahead_is_read_to_its_end(tail: bytes) -> None:
+    """A client that has sent more than is kept, and the last command in part, is read again for the rest of that."""
 
     async def play(stage: Stage) -> None:
-        assert await stage.send(query("SELECT 1")) == row("db1")
-        stage.script = lambda _, command: packet(b"\xfbx", 1) if b"load" in command else ok()
-        assert await stage.send(query("load data local infile 'x' into table t")) == packet(b"\xfbx", 1)
+        stage.client.data_received(query("SELECT 1"))
+        await stage.settle()
+        first = stage.client.current
+        assert first is not None
+        stage.client.data_received(3 * query("SELECT 2 /*" + " " * 30_000 + "*/") + tail[:-5])
+        assert not stage.transport.reading
+        stage.script = lambda name, command: None if command == tail else by_name(name, command)
+        first.data_received(row("x"))
+        await stage.settle()
+        assert stage.transport.reading
+        await stage.send(tail[-5:])
+        assert stage.log[-1][1] == tail
 
-    on_stage(play, wants_a_file)
+    on_stage(play, lambda name, command: None if b"SELECT 1" in command else by_name(name, command))

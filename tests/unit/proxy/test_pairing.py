@@ -1,92 +1,7 @@
-"""Finding, preparing and replacing connections for a statement."""
-
-import pytest
+"""Finding a server, and making a connection to it ready for a statement."""
 
 from rwrouter.model import Role, State
-from tests.unit.proxy.stage import Stage, by_name, error, ok, on_stage, packet, query, row, server
-
-
-def test_a_read_is_run_again_when_its_server_is_lost_before_the_result() -> None:
-    """The client sees nothing of it."""
-
-    async def play(stage: Stage) -> None:
-        stage.client.data_received(query("SELECT 1"))
-        await stage.settle()
-        lost = stage.client.current
-        assert lost is not None
-        stage.script = by_name
-        lost.connection_lost(None)
-        await stage.settle()
-        other = "db3" if lost.endpoint.server.name == "db2" else "db2"
-        assert stage.transport.take() == row(other)
-        assert stage.gateway.counters.retries == 1
-
-    on_stage(play, lambda name, command: None if b"SELECT" in command else by_name(name, command))
-
-
-def test_a_read_whose_result_has_begun_is_never_run_again() -> None:
-    """The connection ends, so that half a result is not taken for a whole one."""
-
-    async def play(stage: Stage) -> None:
-        stage.client.data_received(query("SELECT 1"))
-        await stage.settle()
-        lost = stage.client.current
-        assert lost is not None
-        lost.data_received(row("x")[:20])
-        lost.connection_lost(None)
-        await stage.settle()
-        assert stage.transport.take() == row("x")[:20]
-        assert stage.transport.closed
-
-    on_stage(play, lambda name, command: None if b"SELECT" in command else by_name(name, command))
-
-
-def test_a_write_that_may_have_run_is_never_run_again() -> None:
-    """The client gets an error that says so, and the connection ends."""
-
-    async def play(stage: Stage) -> None:
-        stage.client.data_received(query("UPDATE t SET a=1"))
-        await stage.settle()
-        stage.opened["db1"].connection_lost(None)
-        await stage.settle()
-        assert b"may have run" in stage.transport.take()
-        assert stage.transport.closed
-        assert stage.sent(b"UPDATE") == ["db1"]
-
-    on_stage(play, lambda name, command: None if b"UPDATE" in command else by_name(name, command))
-
-
-@pytest.mark.parametrize("code", [1290, 1792, 1836])
-def test_a_read_that_a_replica_refuses_as_a_write_runs_on_the_primary_and_is_learnt(code: int) -> None:
-    """Nothing was changed, so it is safe; the second time it goes to the primary at once."""
-
-    def script(name: str, command: bytes) -> bytes | None:
-        if b"FROM v" in command and name != "db1":
-            return error(code)
-        return by_name(name, command)
-
-    async def play(stage: Stage) -> None:
-        assert await stage.send(query("SELECT * FROM v")) == row("db1")
-        stage.log.clear()
-        assert await stage.send(query("SELECT * FROM v")) == row("db1")
-        assert stage.sent(b"FROM v") == ["db1"]
-        assert stage.gateway.counters.self_corrections == 1
-
-    on_stage(play, script)
-
-
-def test_a_table_that_a_replica_lacks_is_asked_of_the_primary() -> None:
-    """DDL may not have arrived there: the primary's word counts, error or not."""
-
-    def script(name: str, command: bytes) -> bytes | None:
-        if b"SELECT" in command and name != "db1":
-            return error(1146)
-        return by_name(name, command)
-
-    async def play(stage: Stage) -> None:
-        assert await stage.send(query("SELECT a FROM fresh")) == row("db1")
-
-    on_stage(play, script)
+from tests.unit.proxy.stage import Stage, by_name, ok, on_stage, packet, query, row, server
 
 
 def test_servers_that_refuse_are_passed_over() -> None:
@@ -112,43 +27,6 @@ def test_nobody_left_is_said_server_by_server() -> None:
         assert b"db3: refused" in answer
 
     on_stage(play, limits={"primary_wait": 0})
-
-
-def test_the_sessions_variables_are_brought_along() -> None:
-    """What the primary's tracker reported is set on a replica before its next statement, once."""
-    changed = b"\x00\x0f\x08sql_mode\x05ANSIX"
-
-    def script(name: str, command: bytes) -> bytes | None:
-        if b"SET sql_mode" in command:
-            return ok(2, changed)
-        return by_name(name, command)
-
-    async def play(stage: Stage) -> None:
-        await stage.send(query("SET sql_mode='ANSI'"))
-        for _ in range(4):
-            await stage.send(query("SELECT 1"))
-        brought = [name for name, data in stage.log if b"@@SESSION.sql_mode='ANSIX'" in data]
-        assert sorted(brought) == ["db2", "db3"]
-
-    on_stage(play, script)
-
-
-def test_a_replica_that_is_down_is_left_and_its_reads_run_elsewhere() -> None:
-    """A hung server costs no more than the monitor needs to see it."""
-
-    async def play(stage: Stage) -> None:
-        stage.client.data_received(query("SELECT 1"))
-        await stage.settle()
-        hung = stage.client.current
-        assert hung is not None
-        name = hung.endpoint.server.name
-        other = "db3" if name == "db2" else "db2"
-        stage.script = by_name
-        stage.show(server("db1", Role.PRIMARY), server(name, state=State.DOWN), server(other), generation=2)
-        await stage.settle()
-        assert stage.transport.take() == row(other)
-
-    on_stage(play, lambda name, command: None if b"SELECT" in command else by_name(name, command))
 
 
 GTID = b"3e11fa47-71ca-11e1-9e33-c80aa9429562:23"
@@ -212,24 +90,6 @@ def test_a_replica_that_is_known_to_have_the_write_needs_no_wait() -> None:
     on_stage(play, script)
 
 
-def test_a_write_in_a_read_only_transaction_is_refused_as_the_primary_does() -> None:
-    """A replica of MariaDB speaks of its own read_only."""
-    read_only = 0x2003
-
-    def refuse(name: str, command: bytes) -> bytes | None:
-        if b"START" in command:
-            return ok(read_only)
-        return error(1290) if b"a_view" in command else by_name(name, command)
-
-    async def play(stage: Stage) -> None:
-        await stage.send(query("START TRANSACTION READ ONLY"))
-        reply = await stage.send(query("SELECT a FROM a_view /* whose function writes */"))
-        assert reply[3] == 1
-        assert reply[5:13] == (1792).to_bytes(2, "little") + b"#25006"
-
-    on_stage(play, refuse)
-
-
 def test_without_a_primary_a_replica_takes_settings_and_gains_no_writes_by_that() -> None:
     """A driver's first SET must not need the primary; who took it is still asked for the session's writes."""
     text = b"00000000-0000-0000-0000-000000000001:10"
@@ -261,17 +121,6 @@ def test_a_ping_leaves_the_warnings_of_the_statement_before() -> None:
             assert await stage.send(packet(b"\x0e")) == ok()
             await stage.send(query("SHOW WARNINGS"))
         assert stage.sent(b"SHOW WARNINGS") == stage.sent(b"SELECT 1")
-
-    on_stage(play)
-
-
-def test_what_is_opened_after_a_reset_is_reset_too() -> None:
-    """A reset leaves other character sets than a login: the session has the same on every server."""
-
-    async def play(stage: Stage) -> None:
-        await stage.send(packet(b"\x1f"))
-        assert await stage.send(query("SELECT 1")) in {row("db2"), row("db3")}
-        assert stage.sent(b"\x1f") == ["db1", *stage.sent(b"SELECT 1")]
 
     on_stage(play)
 
