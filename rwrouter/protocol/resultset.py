@@ -136,27 +136,25 @@ def _binary_row(columns: Sequence[Heading], row: Row, encoding: Encoding) -> byt
 
 
 def with_status(reply: bytes, status: int, mask: int) -> bytes:
-    """Return *reply*, which is whole, with those status flags of its last packet that are in *mask* as in *status*.
+    """Return *reply* with those status flags that are in *mask* as in *status*, in each EOF packet and the last OK.
 
-    An ERR packet has none.
+    It is a whole one, of binary rows, of a COM_STMT_PREPARE, or an OK. An ERR packet has no flags.
     """
-    pos = last = 0
+    out = bytearray(reply)
+    pos = 0
     while pos + 4 <= len(reply):
-        last = pos
-        pos += 4 + int.from_bytes(reply[pos : pos + 3], "little")
-    payload = reply[last + 4 :]
-    if payload[:1] == b"\xfe" and len(payload) == 5:
-        at = 3
-    elif payload[:1] in {b"\x00", b"\xfe"}:
-        ok = parse_ok(payload, 0, len(payload), tracks=False)
-        if ok is None:
-            return reply
-        at = ok.status_at
-    else:
-        return reply
-    at += last + 4
-    flags = int.from_bytes(reply[at : at + 2], "little") & ~mask | status & mask
-    return reply[:at] + flags.to_bytes(2, "little") + reply[at + 2 :]
+        start = pos + 4
+        pos = start + int.from_bytes(reply[pos : pos + 3], "little")
+        first, at = reply[start : start + 1], 0
+        if first == b"\xfe" and pos - start == 5:
+            at = start + 3
+        elif first == b"\xfe" or (first == b"\x00" and start == 4 and pos == len(reply)):
+            ok = parse_ok(reply, start, pos, tracks=False)
+            at = ok.status_at if ok is not None else 0
+        if at:
+            flags = int.from_bytes(out[at : at + 2], "little") & ~mask | status & mask
+            out[at : at + 2] = flags.to_bytes(2, "little")
+    return bytes(out)
 
 
 def first_number(reply: bytes, capabilities: int) -> int | None:

@@ -46,6 +46,9 @@ def run(client: "ClientConnection", data: bytes, plan: Plan, command: int = COM_
         ):
             client.begin_local(moving.move(client, data, plan, command))
             return
+        if plan is executing.PREPARING_READ and backend is not None:
+            client.begin_local(moving.prepare(client, data))
+            return
     elif where is Where.READ:
         client.prepare(data, plan, where, None, command, decision.server)
         return

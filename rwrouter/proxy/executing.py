@@ -55,7 +55,7 @@ PREPARING: Final = Plan(
     Target.PRIMARY, "a statement is prepared first where it could write", leaves=ROWS | COUNT | WARNINGS
 )
 PREPARING_READ: Final = Plan(
-    Target.REPLICA, "a read is prepared in the transaction that reads", leaves=ROWS | COUNT | WARNINGS
+    Target.REPLICA, "a read is prepared beside the transaction that reads", leaves=ROWS | COUNT | WARNINGS
 )
 FETCHING: Final = Plan(
     Target.PRIMARY, "the statement has no cursor: the server says so", leaves=ROWS | WARNINGS
@@ -245,6 +245,14 @@ async def ensure(client: "ClientConnection", backend: "BackendConnection") -> No
     _remember(client, backend, statement, prepared[0])
 
 
+def succeeded(client: "ClientConnection", backend: "BackendConnection") -> None:
+    """*backend* has prepared the statement that the client asked for."""
+    prepared = backend.reply.prepared
+    if prepared is not None:
+        statement = client.statements.succeed(prepared[2])
+        _remember(client, backend, statement, prepared[0])
+
+
 def _remember(
     client: "ClientConnection", backend: "BackendConnection", statement: PlannedStatement, server_id: int
 ) -> None:
@@ -256,10 +264,7 @@ def after(client: "ClientConnection", backend: "BackendConnection") -> None:
     """A COM_STMT_* command has ended well."""
     command = client.command
     if command == COM_STMT_PREPARE:
-        prepared = backend.reply.prepared
-        if prepared is not None:
-            statement = client.statements.succeed(prepared[2])
-            _remember(client, backend, statement, prepared[0])
+        succeeded(client, backend)
         return
     statement_at_hand = client.statement
     if statement_at_hand is None:

@@ -134,6 +134,9 @@ def programs(flavor: Flavor, random: Random, length: int) -> list[Step]:
     def text() -> str:
         return _filled(random, random.choice(pool))
 
+    def several() -> list[str]:
+        return [text() for _ in range(random.randrange(2, 5))] + ["SELECT 1"]
+
     texts = ["", "", ""]
 
     def prepared() -> Step:
@@ -159,7 +162,7 @@ def programs(flavor: Flavor, random: Random, length: int) -> list[Step]:
             lambda: random.choice(COMMANDS),
             lambda: ChangeUser(random.choice([None, "{s}"])),
             lambda: Query("LOAD DATA LOCAL INFILE 'x' INTO TABLE t (id, b)", random.choice(FILES)),
-            lambda: Query("; ".join(text() for _ in range(random.randrange(2, 5)))),
+            lambda: Query("; ".join(part for part in several() if "VARIABLES" not in part)),
         )
         return random.choice(kinds)()
 

@@ -476,6 +476,8 @@ REGRESSIONS: Final = (
             Execute(2, (1,)),
             Query("COMMIT"),
             Execute(2, (2,)),
+            Query("USE {o}"),
+            Execute(2, (2,)),
         ),
     ),
     Regression(
@@ -580,18 +582,6 @@ REGRESSIONS: Final = (
         ),
         flavors=(Flavor.MARIADB,),
         missing="the collation of results is not told by the tracker",
-    ),
-    Regression(
-        "type_of_a_parameter_that_is_a_column",
-        "MySQL gives it the type of the last execution whose type did not fit, and each server has its own",
-        (
-            Prepare(1, "SELECT ? AS x"),
-            Execute(1, (-3,)),
-            Execute(1, (None,)),
-            Execute(1, (None,)),
-        ),
-        flavors=(Flavor.MYSQL,),
-        missing="the types that a statement has been executed with on other servers",
     ),
     Regression(
         "found_rows_behind_a_write",

@@ -14,9 +14,9 @@ from rwrouter.sandbox import Sandbox
 from rwrouter.sandbox.router import RouterProcess
 from tests.differential.compare import difference
 from tests.differential.grammar import CHANGES_SCHEMA, REFILL, SETUP
-from tests.differential.steps import ChangeUser, Query, Side, Step, run, shown
+from tests.differential.steps import Query, Side, Step, run, shown
 from tests.differential.view import DIRECT, ROUTED, View
-from tests.differential.wire import PATIENCE, SILENT, Client
+from tests.differential.wire import MALFORMED, PATIENCE, SILENT, Client
 from tests.integration.harness import start
 
 ALWAYS: Final = (
@@ -155,15 +155,13 @@ class Pair:
         self.changed = self.changed or bool(CHANGES_SCHEMA.search(repr(step)))
         self._bench.statements += 1
         direct = run(step, self._direct)
-        if direct and direct[-1].kind == "lost" and SILENT in direct[-1].payload:
-            # The server itself gives half an answer (seen of MySQL 9.7: after a cursor's columns): nothing to compare.
+        if direct and direct[-1].kind == "lost" and direct[-1].payload in {SILENT, MALFORMED.encode()}:
+            # The server itself gives half an answer (MySQL 9.7, EOF packets: an execution without a cursor behind one
+            # with, where it has to be prepared anew, lacks the EOF behind its columns): nothing to compare.
             self.over = True
             return
         routed = run(step, self._routed)
         told = difference(self._views[0].of(direct), self._views[1].of(routed))
-        if isinstance(step, ChangeUser):
-            for view in self._views:
-                view.user_changed(step.schema)
         if told:
             if routed and routed[-1].kind == "lost":
                 log = "\n".join(self._bench.router.log().splitlines()[-5:])

@@ -40,9 +40,10 @@ _OF_TRANSACTIONS: Final = frozenset(
 )
 _DISTURBED: Final = {
     Flavor.MYSQL: _OF_TRANSACTIONS,
-    Flavor.MARIADB: _OF_TRANSACTIONS | {SESSION_TRACK_STATE_CHANGE},
+    Flavor.MARIADB: _OF_TRANSACTIONS | {SESSION_TRACK_STATE_CHANGE, SESSION_TRACK_SCHEMA},
 }
-"""What the router's own statements in a transaction, and what it tracks itself (MariaDB: last_gtid), have a part in."""
+"""What the router's own statements in a transaction, and what it tracks itself (MariaDB: last_gtid), have a part in.
+With its state tracker on, MariaDB also tells again in which schema the session is, later than without."""
 
 _PLAN: Final = SERVER_QUERY_NO_INDEX_USED | SERVER_QUERY_NO_GOOD_INDEX_USED
 """What the optimizer chose depends on its statistics of the two schemas, too."""
@@ -63,12 +64,7 @@ class View:
     def __init__(self, schema: str, flavor: Flavor, *, exact: bool) -> None:
         self._schema = schema.encode()
         self._exact = exact
-        self._told = DIRECT.encode()  # the schema that the server has told of last
         self._untold = frozenset[int]() if exact else _DISTURBED[flavor]
-
-    def user_changed(self, schema: str | None) -> None:
-        """The session begins anew, in *schema*."""
-        self._told = b"" if schema is None else DIRECT.encode()
 
     def of(self, reply: Sequence[Packet]) -> list[Packet]:
         """Return what of *reply* is compared."""
@@ -86,7 +82,9 @@ class View:
                 payload = _ROW_OF_A_PARAMETER.sub(rb"\1N", payload)
                 payload = b"not locked" if payload[1:3] in _NOT_LOCKED else payload
         elif packet.kind == "row":
-            payload = _STATEMENT_ID.sub(rb"\1N", payload)  # of SHOW WARNINGS
+            payload = (
+                b"" if _STATEMENT_ID.search(payload) else payload
+            )  # of SHOW WARNINGS: its length differs, too
         elif packet.kind == "lost":
             payload = b""
         elif packet.kind == "eof" and not self._exact:
@@ -121,11 +119,6 @@ class View:
             pos += size
             if kind == SESSION_TRACK_GTIDS:
                 value = b""
-            elif kind == SESSION_TRACK_SCHEMA:
-                # With its state tracker on, MariaDB tells again where the session is, behind an EOF.
-                if value[1:] == self._told and not self._exact:
-                    continue
-                self._told = value[1:]
             elif kind in self._untold:
                 continue
             blocks.append(bytes((kind,)) + _NUMBER.sub(rb"\1", value))

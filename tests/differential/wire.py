@@ -32,6 +32,7 @@ from rwrouter.protocol.handshake import ClientHandshake, Ready, Refused
 from rwrouter.sandbox.options import Account
 
 PATIENCE: Final = 30.0  # seconds without a byte, after which an answer is taken for missing
+MALFORMED: Final = "no EOF behind the columns"
 SILENT: Final = b"no answer: TimeoutError"  # what such an answer is told as
 BIGGEST: Final = 0xFFFFFF
 NO_REPLY: Final = frozenset({COM_STMT_CLOSE, COM_STMT_SEND_LONG_DATA, COM_QUIT})
@@ -198,6 +199,8 @@ class Client:
             if end[0] == 0xFF:  # the first row could not be made
                 reply.append(Packet("err", end))
                 return False
+            if end[0] != 0xFE:
+                raise Lost(MALFORMED)
             reply.append(Packet("eof", end))
             if status_of(end) & SERVER_STATUS_CURSOR_EXISTS:
                 return False

@@ -98,8 +98,5 @@ SHOW SESSION VARIABLES LIKE 'sql_select%'
 SELECT @@timestamp > 0, @@insert_id
 SET session_track_state_change = <j>
 SET SESSION session_track_schema = <j>
-SET @@session.session_track_system_variables = 'sql_select_limit,time_zone'
 SET session_track_system_variables = DEFAULT
-SET session_track_nothing = 1
-SET @a = @@session_track_schema, session_track_state_change = DEFAULT, sql_mode = ''
 SHOW VARIABLES LIKE 'session\_track\_s%'

@@ -12,7 +12,7 @@ INSERT INTO u (id, n, e, l1) VALUES (<k>, <v>, <v>, <v>)
 INSERT INTO u (id, d, f, bi) VALUES (<k>, <v>, <v>, <v>)
 INSERT INTO u (id, j, z, y) VALUES (<k>, <v>, <v>, <v>)
 INSERT INTO u (id, bt, st, tm) VALUES (<k>, <v>, <v>, <v>)
-REPLACE INTO t (id, b) VALUES (<k>, <t>)
+REPLACE INTO u (id, z) VALUES (<k>, <t>)
 UPDATE t SET a = a + 1
 UPDATE t SET b = <t> WHERE id = <k>
 UPDATE t SET b = b

@@ -51,8 +51,13 @@ def test_a_read_is_prepared_where_the_transaction_is() -> None:
         assert home is not None
         stage.log.clear()
         await stage.send(packet(b"\x16SELECT a FROM t"))
-        assert [name for name, _ in stage.log] == [home.endpoint.server.name]
+        assert [name for name, data in stage.log if data[4] == 0x16] == ["db1"], "as always, first"
         assert stage.client.home is home
+        assert stage.client.session.only_reads
+        stage.gateway.routes.primary = None
+        assert (await stage.send(packet(b"\x16SELECT b FROM t")))[4] == 0
+        assert stage.log[-1][0] == home.endpoint.server.name, "without a primary, on the replica"
+        stage.gateway.routes.primary = stage.gateway.routes.endpoints["db1"]
         await stage.send(packet(b"\x16DELETE FROM t"))
         assert stage.client.home is not home
 
