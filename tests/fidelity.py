@@ -71,6 +71,7 @@ SECTIONS: Final[dict[str, tuple[Row, ...]]] = {
         Row("`FLUSH TABLES … WITH READ LOCK`, `LOCK INSTANCE FOR BACKUP`, `BACKUP STAGE`, `BACKUP LOCK`", "tie the session to the primary until they end", (LESSONS,)),
         Row("`SET RESOURCE GROUP`", "on the primary alone: it changes no answer", (LESSONS,)),
         Row("`autocommit` off by the servers' own settings", "told in the greeting and the login, and kept on every connection", ("integration/test_session_followers.py::test_a_server_may_begin_sessions_with_autocommit_off",)),
+        Row("a session's own `wait_timeout`", "the client is hung up on after so long, in the server's words", ("integration/test_session_followers.py::test_a_client_is_hung_up_on_after_its_own_wait_timeout",)),
         Row("`LAST_INSERT_ID()`", "asked of the primary's connection", (LESSONS, RANDOM)),
         Row("`ROW_COUNT()`, `FOUND_ROWS()`, `SHOW WARNINGS`, `GET DIAGNOSTICS`", "asked of the connection that knows; counts are brought to the primary where a write or a transaction asks", (LESSONS, RANDOM, f"{DIAGNOSTICS}::test_rows_found_are_those_of_the_read", f"{DIAGNOSTICS}::test_a_statement_of_the_primary_is_told", f"{EXECUTING}::test_a_prepare_leaves_the_statement_before_where_it_was")),
         Row("a session's own writes", "seen by its reads", ("integration/test_own_writes.py::test_no_read_is_stale", RANDOM)),

@@ -62,6 +62,7 @@ if TYPE_CHECKING:
     from rwrouter.protocol.upload import Upload
     from rwrouter.proxy.diagnostics import Left
     from rwrouter.proxy.gateway import Gateway
+    from rwrouter.proxy.idling import IdleTimer
     from rwrouter.proxy.trackers import LaidOpen
 
 log = logging.getLogger("rwrouter.client")
@@ -143,6 +144,7 @@ class ClientConnection(asyncio.Protocol):
             0.0  # when the statement's wait for a primary ends, by the loop's clock; 0: not begun
         )
         self.work: asyncio.Task[None] | None = None  # preparing a connection for the statement
+        self.idle_timer: IdleTimer | None = None  # once the session has set wait_timeout
         self.upload: Upload | None = None  # the rest of a command, or a file, that is being passed on
         self.closed = False
         self._busy = False
@@ -575,8 +577,12 @@ class ClientConnection(asyncio.Protocol):
 
     def shut_down(self) -> None:
         """The worker ends."""
-        if not self._busy:
-            self._write(build_error(ShuttingDown("Server shutdown in progress"), 0))
+        self.hang_up(None if self._busy else ShuttingDown("Server shutdown in progress"))
+
+    def hang_up(self, last_words: RouterError | tuple[int, str, str] | None) -> None:
+        """End the connection, which waits for no reply, with an error or without."""
+        if last_words is not None:
+            self._write(build_error(last_words, 0))
         self._transport.close()
 
     def close(self) -> None:
@@ -597,6 +603,8 @@ class ClientConnection(asyncio.Protocol):
         """The client has gone: its servers' connections go too, and with them an open transaction."""
         self.closed = True
         self.gateway.clients.pop(self.number, None)
+        if self.idle_timer is not None:
+            self.idle_timer.stop()
         if self.work is not None:
             self.work.cancel()
         if exc is not None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 from rwrouter.protocol.auth import Secret
 from rwrouter.protocol.flags import CLIENT_DEPRECATE_EOF, COM_QUERY
 from rwrouter.protocol.resultset import first_number
-from rwrouter.proxy import diagnostics, holding, trackers
+from rwrouter.proxy import diagnostics, holding, idling, trackers
 from rwrouter.sql import plans
 from rwrouter.sql.diagnostics import WARNINGS
 from rwrouter.sql.passwords import new_password
@@ -73,6 +73,8 @@ def _follow(client: "ClientConnection", backend: "BackendConnection") -> None:
         client.charset_at = backend
     if client.gateway.rules.follows_schema:
         client.follow_terms()
+    if idling.VARIABLE in client.session.variables:
+        idling.follow(client)
 
 
 def failed(client: "ClientConnection", backend: "BackendConnection", effects: int) -> None:

@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import pymysql
@@ -13,6 +13,7 @@ from rwrouter.sandbox import Sandbox
 from rwrouter.sandbox.records import ran_on, statements
 from rwrouter.sandbox.server import SandboxServer
 from tests.integration.harness import RouterFactory
+from tests.integration.raw import RawClient
 
 REPLICAS = {"replica1", "replica2"}
 WEIGHTS = (0, 100, 100)
@@ -216,3 +217,20 @@ def test_a_server_may_begin_sessions_with_autocommit_off(
     finally:
         for server in mariadb.servers:
             server.query("SET GLOBAL autocommit = 1")
+
+
+def test_a_client_is_hung_up_on_after_its_own_wait_timeout(cluster: Sandbox, router: RouterFactory) -> None:
+    """As by the server, and in its words; also where nothing ties the session, and its reads went elsewhere."""
+    process = router(cluster, weights=WEIGHTS)
+    words = []
+    for host, port in ((cluster.primary.host, cluster.primary.port), (process.host, process.port)):
+        with RawClient(host, port, cluster.app.user, cluster.app.password, timeout=120) as client:
+            client.query("SET SESSION wait_timeout = 1")
+            for _ in range(3):
+                client.query("SELECT 1")
+            heard = b""
+            with suppress(ConnectionResetError):
+                while True:
+                    heard += client.read()
+            words.append(heard)
+    assert words[0] == words[1]
