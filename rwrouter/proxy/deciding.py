@@ -7,7 +7,7 @@ from rwrouter.protocol.flags import COM_QUERY
 from rwrouter.proxy import answering, diagnostics, executing, learning, moving
 from rwrouter.proxy.carrying import is_kept_elsewhere
 from rwrouter.routing.decision import Where, decide
-from rwrouter.sql.plans import LAST_INSERT_ID, OF_TRACKERS, Plan, Target
+from rwrouter.sql.plans import LAST_INSERT_ID, Plan, Target
 
 if TYPE_CHECKING:
     from rwrouter.proxy.backend import BackendConnection
@@ -60,7 +60,7 @@ def run(client: "ClientConnection", data: bytes, plan: Plan, command: int = COM_
         or backend.closed
         or backend.version != client.session.version
         or not backend.tracks
-        or plan.effects & OF_TRACKERS
+        or plan.is_of_trackers
         or (client.session.keeps and where is Where.PRIMARY and is_kept_elsewhere(client, backend))
         or (plan.asks and diagnostics.is_elsewhere(client, backend, plan.asks))
         or (

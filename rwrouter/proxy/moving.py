@@ -13,7 +13,7 @@ from rwrouter.protocol.resultset import with_status
 from rwrouter.proxy import diagnostics, executing, pairing, trackers
 from rwrouter.proxy.carrying import StateLost
 from rwrouter.proxy.waiting import Unfit
-from rwrouter.sql.plans import OF_TRACKERS, Plan
+from rwrouter.sql.plans import Plan
 
 if TYPE_CHECKING:
     from rwrouter.proxy.client import ClientConnection
@@ -62,7 +62,7 @@ async def move(client: "ClientConnection", data: bytes, plan: Plan, command: int
         await backend.query(b"START TRANSACTION READ ONLY")
         if backend.reply.error is not None:
             raise BackendLost(f"{primary.server.name} refuses it")
-        if plan.effects & OF_TRACKERS:
+        if plan.is_of_trackers:
             await trackers.lay_open(client, backend, data, plan, command)
     except (RouterError, OSError, Unfit, StateLost) as exc:
         client.fail(BackendLost(f"the transaction can't go on on the primary: {exc}"), close=True)

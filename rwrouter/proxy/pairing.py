@@ -27,7 +27,6 @@ from rwrouter.proxy.servers import Endpoint
 from rwrouter.proxy.waiting import Unfit
 from rwrouter.routing.consistency import Position
 from rwrouter.routing.decision import Where
-from rwrouter.sql import plans
 from rwrouter.sql.plans import Plan
 
 if TYPE_CHECKING:
@@ -201,7 +200,7 @@ async def _for_write(
                 continue
             if where is not Where.LAST and not client.session.free and client.home is None:
                 client.home = backend
-            if plan.effects & plans.OF_TRACKERS:
+            if plan.is_of_trackers:
                 await trackers.lay_open(client, backend, data, plan, command)
             return backend
         if where is Where.HOME and not holding.is_movable(client):

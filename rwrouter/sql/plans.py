@@ -144,6 +144,7 @@ class Plan:
         "digest",
         "effects",
         "hint",
+        "is_of_trackers",
         "is_plain_read",
         "is_quick",
         "is_special",
@@ -181,5 +182,8 @@ class Plan:
             target is Target.REPLICA and hint is None and not effects & (CALLS_FUNCTION | BEGINS_READ_ONLY)
         )
         self.is_quick = self.is_plain_read and not leaves  # and what it changes needs no look either
+        self.is_of_trackers = bool(
+            effects & OF_TRACKERS
+        )  # it needs the client's own: see `proxy/trackers.py`
         # It can't just be sent to where the session is tied to.
-        self.is_special = target is Target.LOCAL or bool(asks or effects & OF_TRACKERS)
+        self.is_special = target is Target.LOCAL or self.is_of_trackers or bool(asks)

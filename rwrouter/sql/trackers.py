@@ -25,7 +25,7 @@ _ONE: Final = re.compile(r"\\(.)|(%)|(_)|([^\\])", re.DOTALL)
 
 def spoken_of(plan: Plan, sql: bytes) -> tuple[str, ...]:
     """Return which of NAMES a statement with *plan* and the text *sql* sets or shows."""
-    if not plan.effects & plans.OF_TRACKERS:
+    if not plan.is_of_trackers:
         return ()
     digest = plan.digest.lower()
     found = tuple(name for name in NAMES if name in digest)
