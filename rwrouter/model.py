@@ -66,7 +66,8 @@ class Server:
     ramp: float = 1.0  # the part of its weight that it takes now: less for a while after it came back
     flavor: Flavor = Flavor.MYSQL
     version: str = ""
-    uuid: str = ""
+    uuid: str = ""  # MySQL's server_uuid
+    server_id: int = 0
     executed: str = ""  # GTID set that it is known to have applied, as its text; "" without GTIDs
     zone: str = ""
 

@@ -42,6 +42,9 @@ class Probe:
     address: Address
     topics: frozenset[Topic]
     timeout: float
+    anew: bool = (
+        False  # over a new connection, where one can be made: a worker could not, or met another server
+    )
 
 
 class Monitor:
@@ -123,7 +126,7 @@ class Monitor:
                     discovers=self._settings.discovers,
                     has_heartbeat=bool(self._settings.monitor.heartbeat),
                 )
-                found.append(Probe(one.name, one.address, topics, timeout))
+                found.append(Probe(one.name, one.address, topics, timeout, anew=one.health.is_doubted))
         return found
 
     def next_due(self) -> float | None:
@@ -302,6 +305,7 @@ class Monitor:
             flavor=facts.flavor if facts else Flavor.MYSQL,
             version=facts.version if facts else "",
             uuid=facts.uuid if facts else "",
+            server_id=facts.server_id if facts else 0,
             executed=facts.executed if facts else "",
             zone=one.settings.zone,
         )

@@ -35,6 +35,8 @@ class Link:
 
         If a connection from before turns out to be lost, it is made again: the server may have ended it.
         """
+        if probe.anew and self._connection is not None and probe.address == self._address:
+            self._renew(probe)
         had_connection = self._connection is not None
         failure = self._round(probe)
         if (
@@ -71,6 +73,18 @@ class Link:
         if connection is not None:
             with contextlib.suppress(OSError, pymysql.MySQLError):
                 connection.close()
+
+    def _renew(self, probe: Probe) -> None:
+        """Connect anew; go on with the old connection where that fails: the server may be well, and its name not."""
+        old, self._connection = self._connection, None
+        try:
+            self._connected(probe)
+        except Exception:  # noqa: BLE001  whatever a broken server makes PyMySQL raise
+            self._connection = old
+        else:
+            if old is not None:
+                with contextlib.suppress(OSError, pymysql.MySQLError):
+                    old.close()
 
     def _round(self, probe: Probe) -> Answer | Failure:
         answers: dict[probes.Topic, list[Row] | Refusal] = {}

@@ -5,6 +5,7 @@ What of that goes into a SET, `routing/restore.py` says.
 
 from typing import TYPE_CHECKING
 
+from rwrouter.errors import BackendLost
 from rwrouter.protocol.flags import (
     CLIENT_MULTI_STATEMENTS,
     COM_INIT_DB,
@@ -16,6 +17,7 @@ from rwrouter.protocol.resultset import first_value
 from rwrouter.proxy import trackers
 from rwrouter.proxy.carrying import reset
 from rwrouter.proxy.waiting import Unfit
+from rwrouter.routing import identity
 from rwrouter.routing.restore import assignments
 
 if TYPE_CHECKING:
@@ -28,11 +30,13 @@ class RefusesVariables(Unfit):
 
 
 async def bring(client: "ClientConnection", backend: "BackendConnection") -> None:
-    """Bring *backend* to the state of the session: trackers, variables, role, schema. Raises Unfit where it refuses."""
+    """Bring *backend* to the state of the session: trackers, variables, role, schema. Raises Unfit, BackendLost."""
     session = client.session
     if backend.stale:
         await reset(backend)
     parts: list[bytes] = []
+    if not backend.tracks and (proof := identity.proof(backend.endpoint.server)):
+        parts.append(proof)
     if backend.serves is not session.trackers:
         parts += trackers.assignments(client, backend)
     parts += assignments(session.variables, backend.variables)
@@ -46,6 +50,8 @@ async def bring(client: "ClientConnection", backend: "BackendConnection") -> Non
         if backend.reply.error is not None:
             backend.serves = None
             backend.trackers.clear()
+            if identity.is_refuted(backend.reply.error):
+                raise _another_server(client, backend)
             raise RefusesVariables("it refuses the session's variables: " + message_of(backend.reply.error))
         backend.tracks = True
         backend.variables = session.variables.copy()
@@ -68,6 +74,14 @@ async def bring(client: "ClientConnection", backend: "BackendConnection") -> Non
             raise Unfit("it refuses COM_SET_OPTION: " + message_of(backend.reply.error))
         backend.several = several
     backend.version = session.version if backend.serves is session.trackers else -1
+
+
+def _another_server(client: "ClientConnection", backend: "BackendConnection") -> BackendLost:
+    """Leave *backend*, at whose address another server answers than the monitor knows; return what to raise."""
+    why = f"{backend.endpoint.server.name}: another server answers at its address"
+    client.gateway.refused(backend.endpoint, why)
+    backend.abort(why)
+    return BackendLost(why)
 
 
 async def learn_collation(client: "ClientConnection", backend: "BackendConnection") -> None:

@@ -71,6 +71,10 @@ class Link:
             self.fired.clear()
         self.greeting = None
 
+    def lead_to(self, host: str, port: int) -> None:
+        """Lead new connections to another server; those that are open stay where they are."""
+        self._to = (host, port)
+
     def cut_all(self) -> None:
         """End all connections."""
         with self._lock:

@@ -1,6 +1,8 @@
 """Servers that are not who they were: another one at the address, another source, data that the primary lacks."""
 
 from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -8,8 +10,11 @@ from rwrouter.model import Flavor, Snapshot, State
 from rwrouter.sandbox import Sandbox
 from rwrouter.sandbox.options import replication_statements
 from rwrouter.sandbox.server import SandboxServer
-from tests.integration.harness import start
+from tests.faults.link import Link
+from tests.integration.harness import RouterFactory, eventually, start
 from tests.integration.test_discovery import RIGHTS, all_up
+from tests.integration.test_health import PATIENT as PATIENT_ROUTER
+from tests.integration.test_health import states
 from tests.integration.watch import Watch
 
 PATIENT = {"timeout": 10.0, "fall": 9}  # a busy machine must not look like a server that is down
@@ -72,6 +77,68 @@ def follow(replica: SandboxServer, servers: Sandbox) -> None:
     replica.query("STOP REPLICA" if replica.flavor is Flavor.MYSQL else "STOP SLAVE")
     account = servers.accounts.replication
     replica.run(replication_statements(replica.flavor, servers.primary.port, account))
+
+
+def test_an_address_that_leads_to_another_server_is_not_read_from(
+    pair: Sandbox, router: RouterFactory
+) -> None:
+    """A name or a virtual address moves: not one row of the other server reaches a client, however soon it asks."""
+    pair.primary.run(["CREATE DATABASE ours", "CREATE TABLE ours.t AS SELECT 'ours' AS v"])
+    pair.wait_in_sync()
+    options = {"server_id": "77"} if pair.flavor is Flavor.MARIADB else None
+    replica = pair.replicas[0]
+    config = PATIENT_ROUTER + "[reads]\nprimary_weight = 0\n"
+    with start(pair.flavor, 0, options) as others, Link(replica.host, replica.port) as link:
+        app = pair.app
+        others.primary.run(
+            [
+                f"DROP USER IF EXISTS '{app.user}'@'%'",
+                f"CREATE USER '{app.user}'@'%' IDENTIFIED BY '{app.password}'",
+                f"GRANT ALL ON *.* TO '{app.user}'@'%'",
+                f"DROP USER IF EXISTS '{pair.monitor.user}'@'%'",
+                f"CREATE USER '{pair.monitor.user}'@'%' IDENTIFIED BY '{pair.monitor.password}'",
+                f"GRANT ALL ON *.* TO '{pair.monitor.user}'@'%'",
+                "CREATE DATABASE ours",
+                "CREATE TABLE ours.t AS SELECT 'theirs' AS v",
+                "SET GLOBAL read_only = 1",
+            ]
+        )
+        front = router(Listed(pair, [pair.primary.address, link.address]), config=config)
+        eventually(lambda: states(front) == ["up"] * 2, "both are well")
+        with front.connect() as connection, connection.cursor() as cursor:
+            assert values(cursor) == {"ours"}
+            link.lead_to(others.primary.host, others.primary.port)
+            for _ in range(5):
+                with front.connect() as other, other.cursor() as new:
+                    assert values(new) == {"ours"}
+            link.cut_all()
+            assert values(cursor) == {"ours"}
+            for _ in range(5):
+                with front.connect() as other, other.cursor() as new:
+                    assert values(new) == {"ours"}
+        assert "another server answers at its address" in front.log()
+        eventually(lambda: "event=server_changed" in front.log(), "the monitor has seen it, too")
+        eventually(lambda: states(front) == ["up", "lagging"], "it is no replica")
+        link.lead_to(replica.host, replica.port)
+        link.cut_all()
+        eventually(lambda: states(front) == ["up"] * 2, "it is back")
+
+
+def values(cursor: Any) -> set[str]:
+    """Return what some reads say."""
+    found = set()
+    for _ in range(4):
+        cursor.execute("SELECT v FROM ours.t")
+        found.add(cursor.fetchone()[0])
+    return found
+
+
+class Listed:
+    """A sandbox whose servers a router is told by other addresses."""
+
+    def __init__(self, sandbox: Sandbox, addresses: list[str]) -> None:
+        self.servers = [SimpleNamespace(address=address) for address in addresses]
+        self.monitor, self.app = sandbox.monitor, sandbox.app
 
 
 def test_what_the_primary_lacks_is_an_alarm(pair: Sandbox) -> None:

@@ -282,6 +282,9 @@ def test_what_workers_see_is_looked_into_at_once() -> None:
     world.monitor.passive_failure("db2", world.now)
     assert world.state("db2") is State.UP
     assert world.monitor.next_due() == world.now
+    (probe,) = world.monitor.due(world.now)
+    assert (probe.server, probe.anew) == ("db2", True)  # a connection from before says nothing of new ones
+    world.monitor.answer("db2", world.now, world.servers["db2"].answer(probe.topics, world.now))
     world.run(0.0)
     assert world.state("db2") is State.UP
     world.servers["db2"].failure = REFUSED

@@ -3,9 +3,11 @@
 import pymysql
 import pytest
 
+from rwrouter.cluster.monitor import Probe
 from rwrouter.cluster.probes import Failure
-from rwrouter.config.model import ServerTlsSettings, TlsMode
-from rwrouter.process.link import _failure, tls_arguments
+from rwrouter.config.model import ServerTlsSettings, Settings, TlsMode
+from rwrouter.model import Address
+from rwrouter.process.link import Link, _failure, tls_arguments
 
 
 @pytest.mark.parametrize(
@@ -62,3 +64,40 @@ def error(code: int, message: str, inner: BaseException | None = None) -> Except
 def test_failures_are_said_as_a_person_would(exc: Exception, failure: Failure) -> None:
     """The cause, not the library's wrapping of it; any exception has a text."""
     assert _failure(exc, 2.0) == failure
+
+
+class Opened:
+    """A connection that answers nothing, and remembers whether it was closed."""
+
+    def __init__(self) -> None:
+        self.is_closed = False
+
+    def close(self) -> None:
+        """Remember."""
+        self.is_closed = True
+
+
+@pytest.mark.parametrize("can_connect", [True, False])
+def test_a_probe_over_a_new_connection(can_connect: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new one takes the place of the old; where none can be made, the old one still tells how the server is."""
+    old, new = Opened(), Opened()
+
+    def connect(**_: object) -> Opened:
+        if can_connect:
+            return new
+        raise pymysql.OperationalError(2003, "name or service not known")
+
+    monkeypatch.setattr(pymysql, "connect", connect)
+    asked: list[object] = []
+
+    def look(link: Link, _: Probe) -> Failure:
+        asked.append(link._connection)
+        return Failure("no", 1)
+
+    monkeypatch.setattr(Link, "_round", look)
+    link = Link(Settings())
+    probe = Probe("db1", Address("db1", 3306), frozenset(), 1.0, anew=True)
+    link._connection, link._address = old, probe.address  # type: ignore[assignment]
+    link.ask(probe)
+    assert asked == [new if can_connect else old]
+    assert old.is_closed is can_connect
