@@ -6,6 +6,7 @@ from rwrouter.errors import BackendLost
 from rwrouter.protocol.flags import COM_RESET_CONNECTION
 from rwrouter.protocol.packets import message_of
 from rwrouter.protocol.resultset import read_text_result
+from rwrouter.proxy import diagnostics
 from rwrouter.routing.user_variables import AT_ONCE, assignment, question
 from rwrouter.sql import plans
 from rwrouter.sql.names import UNKNOWN
@@ -55,6 +56,7 @@ async def keep_on(client: "ClientConnection", backend: "BackendConnection") -> N
 async def _copy(
     client: "ClientConnection", holder: "BackendConnection", backend: "BackendConnection", names: list[str]
 ) -> None:
+    await diagnostics.save(client, holder)
     columns, rows = read_text_result(await holder.query(question(names)), client.login.capabilities)
     if holder.reply.error is not None or not rows:
         raise StateLost(f"{holder.endpoint.server.name} does not tell the session's user variables")

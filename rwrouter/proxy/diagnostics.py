@@ -25,9 +25,12 @@ _NOTHING: Final = b"SET @@SESSION.sql_notes = @@SESSION.sql_notes"  # behind it 
 
 
 class Left:
-    """Where each is after the statement *request*. *failed*: it ended with an error."""
+    """Where each is after the statement *request*. *failed*: it ended with an error.
 
-    __slots__ = ("count", "failed", "request", "rows", "warnings")
+    *found* and *sign*: FOUND_ROWS() and the sign of ROW_COUNT(), where they are known by value alone: None otherwise.
+    """
+
+    __slots__ = ("count", "failed", "found", "request", "rows", "sign", "warnings")
 
     def __init__(
         self,
@@ -37,7 +40,11 @@ class Left:
         warnings: "BackendConnection",
         *,
         failed: bool = False,
+        found: int | None = None,
+        sign: int | None = None,
     ) -> None:
+        self.found = found
+        self.sign = sign
         self.request = request
         self.rows = rows
         self.count = count
@@ -61,10 +68,13 @@ def keep(client: "ClientConnection", backend: "BackendConnection", data: bytes, 
     rows = before.rows if leaves & ROWS else backend
     count = before.count if leaves & COUNT else backend
     warnings = before.warnings if leaves & WARNINGS else backend
-    if rows is count is warnings is backend:
+    found = before.found if leaves & ROWS else None
+    sign = before.sign if leaves & COUNT else None
+    if rows is count is warnings is backend and found is None and sign is None:
         client.left = None
     else:
-        client.left = Left(data, rows, count, warnings, failed=before.failed and bool(leaves & COUNT))
+        is_failed = before.failed and bool(leaves & COUNT)
+        client.left = Left(data, rows, count, warnings, failed=is_failed, found=found, sign=sign)
 
 
 def warned(client: "ClientConnection", backend: "BackendConnection") -> None:
@@ -76,7 +86,28 @@ def warned(client: "ClientConnection", backend: "BackendConnection") -> None:
 
 def failed(client: "ClientConnection", backend: "BackendConnection") -> None:
     """The statement has ended with an error on *backend*: it leaves the rows that were found before."""
-    client.left = Left(client.request, holders(client).rows, backend, backend, failed=True)
+    before = holders(client)
+    client.left = Left(client.request, before.rows, backend, backend, failed=True, found=before.found)
+
+
+async def save(client: "ClientConnection", backend: "BackendConnection") -> None:
+    """Statements of the router's own are about to run on *backend*: keep what it knows by value. Raises BackendLost."""
+    held = holders(client)
+    if held.rows is not backend and held.count is not backend:
+        return
+    try:
+        found, sign = await _ask(client, backend)
+    except CountsLost:
+        return
+    client.left = Left(
+        client.request,
+        held.rows,
+        held.count,
+        held.warnings,
+        failed=held.failed,
+        found=found if held.rows is backend and held.found is None else held.found,
+        sign=sign if held.count is backend and held.sign is None else held.sign,
+    )
 
 
 def place(client: "ClientConnection", asks: int) -> "BackendConnection":
@@ -95,10 +126,10 @@ def is_elsewhere(client: "ClientConnection", backend: "BackendConnection", asks:
     if asks & WARNINGS:
         return False
     held = holders(client)
-    if asks & COUNT and held.count is not backend:
+    if asks & COUNT and (held.count is not backend or held.sign is not None):
         return True
     is_free = held.failed or not asks & COUNT
-    return bool(asks & ROWS) and held.rows is not backend and is_free
+    return bool(asks & ROWS) and (held.rows is not backend or held.found is not None) and is_free
 
 
 def lost(client: "ClientConnection", asks: int) -> str:
@@ -124,12 +155,13 @@ async def bring(client: "ClientConnection", backend: "BackendConnection", asks: 
     if why:
         raise CountsLost(why)
     held = holders(client)
-    count = -1
-    if asks & COUNT and not held.failed and held.count is not held.rows:
+    found, count = held.found, -1 if held.failed else held.sign
+    if found is None:
+        found, with_rows = await _ask(client, held.rows)
+        if count is None and held.count is held.rows:
+            count = with_rows
+    if count is None:
         _, count = await _ask(client, held.count)
-    found, with_rows = await _ask(client, held.rows)
-    if held.count is held.rows and not held.failed:
-        count = with_rows
     if asks & COUNT and count > 0:
         raise CountsLost(
             f"the rows that {held.count.endpoint.server.name} has changed can't be told elsewhere"

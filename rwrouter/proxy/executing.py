@@ -60,7 +60,7 @@ PREPARING_READ: Final = Plan(
 FETCHING: Final = Plan(
     Target.PRIMARY, "the statement has no cursor: the server says so", leaves=ROWS | WARNINGS
 )
-TIED: Final = Plan(Target.SAME, "the statement has a cursor or data on one connection")
+TIED: Final = Plan(Target.SAME, "the statement has a cursor on one connection", leaves=ROWS | WARNINGS)
 STRAY: Final = Plan(
     Target.SAME, "not known: its error is told with the warnings before", asks=WARNINGS, leaves=ROWS
 )
@@ -113,7 +113,7 @@ def run(client: "ClientConnection", data: bytes) -> None:
     tied = client.cursors.get(statement)
     if tied is None or tied.closed:
         client.run(data, FETCHING, command)
-    elif client.home is None or client.home is tied:
+    elif tied.version == client.session.version and (client.home is None or client.home is tied):
         client.dispatch(tied, data, TIED, command)
     else:
         client.begin_local(_visit(client, tied, statement, data, command))
@@ -126,7 +126,10 @@ async def _visit(
     data: bytes,
     command: int,
 ) -> None:
-    """Run a command for a cursor on a connection that the session is not tied to: its flags are not the session's."""
+    """Run a command for a cursor on a connection whose flags are not the session's.
+
+    The session is tied to another one, or was moved since.
+    """
     prepared = tied.prepared.get(statement)
     if prepared is None:
         client.fail(

@@ -14,6 +14,7 @@ from rwrouter.model import Flavor
 from rwrouter.protocol.flags import COM_QUERY, SERVER_STATUS_IN_TRANS
 from rwrouter.protocol.resultset import read_text_result
 from rwrouter.protocol.statements import sql_of_query
+from rwrouter.proxy import diagnostics
 from rwrouter.routing import trackers
 from rwrouter.sql import plans
 from rwrouter.sql import trackers as names
@@ -179,11 +180,12 @@ async def settle(client: "ClientConnection") -> None:
     if laid is None or laid.backend.closed:
         return
     laid.backend.version = -1
-    if laid.sets:
-        try:
+    try:
+        await diagnostics.save(client, laid.backend)
+        if laid.sets:
             await _learn(client, laid)
-        except RouterError:
-            return  # the connection has gone, and what was set on it
+    except RouterError:
+        return  # the connection has gone, and what was set on it
 
 
 async def _learn(client: "ClientConnection", laid: LaidOpen) -> None:

@@ -530,6 +530,17 @@ REGRESSIONS: Final = (
         ),
     ),
     Regression(
+        "cursor_from_before_another_mode",
+        "closing a cursor on a replica took back NO_BACKSLASH_ESCAPES, which that replica had not got yet",
+        (
+            Prepare(1, "SELECT id FROM t ORDER BY id"),
+            Execute(1, cursor=True),
+            Query("SET sql_mode = 'NO_BACKSLASH_ESCAPES'"),
+            Reset(1),
+            Query("SELECT 'back\\slash' FROM t"),
+        ),
+    ),
+    Regression(
         "types_behind_attributes",
         "an execution without types was told those of the attributes of the execution before, and bound a wrong value",
         (

@@ -48,11 +48,14 @@ With its state tracker on, MariaDB also tells again in which schema the session 
 _PLAN: Final = SERVER_QUERY_NO_INDEX_USED | SERVER_QUERY_NO_GOOD_INDEX_USED
 """What the optimizer chose depends on its statistics of the two schemas, too."""
 
-_EXPLICIT: Final = {
-    (46).to_bytes(2, "little"): (45).to_bytes(2, "little"),
-    (5).to_bytes(2, "little"): (8).to_bytes(2, "little"),
+_UTF8MB4: Final = {45, 46, *range(224, 248), *range(255, 324)}
+_LATIN1: Final = {5, 8, 15, 31, 47, 48, 49, 94}
+_DEFAULTS: Final = {
+    number.to_bytes(2, "little"): default.to_bytes(2, "little")
+    for default, numbers in ((45, _UTF8MB4), (8, _LATIN1))
+    for number in numbers
 }
-"""MariaDB names the collation of SET NAMES … COLLATE in definitions, until the character set of results is set."""
+"""Definitions name the collation of SET NAMES … COLLATE, or of later SETs: the character set is the same."""
 
 
 class View:
@@ -95,7 +98,7 @@ class View:
             at = payload.rfind(b"\x0c")
             at = at + 1 if len(payload) - at == 13 else len(payload) - 12
             charset = payload[at : at + 2]
-            payload = payload[:at] + _EXPLICIT.get(charset, charset) + payload[at + 2 :]
+            payload = payload[:at] + _DEFAULTS.get(charset, charset) + payload[at + 2 :]
         return replace(packet, payload=payload)
 
     def _ok(self, payload: bytes) -> bytes:

@@ -18,7 +18,7 @@ UPDATE t SET b = <t> WHERE id = <k>
 UPDATE t SET b = b
 UPDATE t SET id = LAST_INSERT_ID(id) WHERE id = <k>
 UPDATE u SET n = <v>, l = <v> WHERE id = <k>
-UPDATE t, u SET t.a = 7 WHERE t.id = u.id
+UPDATE t, u SET t.a = 7 WHERE t.id = u.id AND t.id = <k>
 DELETE FROM t WHERE id = <k>
 DELETE FROM t ORDER BY id DESC LIMIT 1
 DELETE FROM t

@@ -210,3 +210,25 @@ def test_a_schema_that_a_replica_does_not_know_is_asked_of_the_primary() -> None
         assert [name for name, data in stage.log if data[4] == 2][-1] == "db1"
 
     on_stage(play, script)
+
+
+def test_counts_outlast_statements_of_the_router() -> None:
+    """A session_track_* that was set is read again by the router, where the counts of the session were."""
+
+    def script(name: str, command: bytes) -> bytes | None:
+        if command[4] == 0x16:
+            return packet(b"\x00\x07" + bytes(10), 1)
+        if b"CAST(DATABASE()" in command:
+            return build_text_result(["x"] * 6, [["", "", "1", "0", "OFF", "OFF"]], CAPABILITIES)
+        return counting(count=0)(name, command)
+
+    async def play(stage: Stage) -> None:
+        await stage.send(query("SET session_track_gtids = OWN_GTID"))
+        await stage.send(packet(b"\x16SELECT a FROM t"))
+        stage.log.clear()
+        assert await stage.send(query("SELECT ROW_COUNT()")) == row("db1")
+        told = [data[5:] for name, data in stage.log if name == "db1"]
+        assert told[-2].startswith(b"SET "), "which makes it 0 again"
+        assert b"SQL_CALC_FOUND_ROWS" in told[-3]
+
+    on_stage(play, script)

@@ -260,6 +260,7 @@ def test_long_data_goes_to_the_next_execution_whatever_cursor_is_open() -> None:
 
 def test_a_cursor_elsewhere_does_not_end_a_transaction() -> None:
     """The flags of a replica with an open cursor are not those of the session, which is in a transaction."""
+    variable = b"\x00\x1e\x08sql_mode\x14NO_BACKSLASH_ESCAPES"
 
     def in_transaction(name: str, command: bytes) -> bytes | None:
         if command[4] == 0x1C:
@@ -268,6 +269,8 @@ def test_a_cursor_elsewhere_does_not_end_a_transaction() -> None:
             return ok(2)
         if b"BEGIN" in command:
             return ok(3)
+        if b"NO_BACKSLASH_ESCAPES" in command:
+            return ok(2 | 0x200, variable)
         return one_parameter(name, command)
 
     async def play(stage: Stage) -> None:
@@ -287,6 +290,10 @@ def test_a_cursor_elsewhere_does_not_end_a_transaction() -> None:
         assert not stage.client.cursors
         assert await stage.send(query("COMMIT")) == ok(2)
         assert stage.log[-1][0] == "db1"
+        stage.client.cursors[statement] = reader
+        await stage.send(query("SET sql_mode = 'NO_BACKSLASH_ESCAPES'"))
+        assert await stage.send(reset) == ok(2 | 0x200), "not those of a connection that has not followed yet"
+        assert stage.client.session.no_backslash_escapes
 
     on_stage(play, in_transaction)
 
