@@ -9,28 +9,28 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from rwrouter.cluster import group, probes, trial
+from rwrouter.cluster import probes, trial
 from rwrouter.cluster.addresses import AddressMap
 from rwrouter.cluster.alarms import NO_ACCOUNT, alarms_of, missing_rights, problem_of, rivals
-from rwrouter.cluster.discovery import Observation, Seat, followed, stray_source
+from rwrouter.cluster.discovery import Seat
 from rwrouter.cluster.divergence import Divergence
 from rwrouter.cluster.events import Event, changes
 from rwrouter.cluster.finder import Finder
 from rwrouter.cluster.finding import Sighting, sightings
-from rwrouter.cluster.health import Health, ramp
-from rwrouter.cluster.lag import Evidence, Positions, behind_heartbeat, is_near
+from rwrouter.cluster.health import Health
+from rwrouter.cluster.judging import View, judge
+from rwrouter.cluster.lag import Positions
 from rwrouter.cluster.probes import Answer, Failure, Topic
 from rwrouter.cluster.topology import Election, elect
 from rwrouter.cluster.watched import Watched
 from rwrouter.config.addresses import parse_server
 from rwrouter.config.model import ServerSettings, Settings
-from rwrouter.model import Address, Flavor, Greeting, Lag, Role, Server, Snapshot, State
+from rwrouter.model import Address, Flavor, Greeting, Server, Snapshot, State
 
 RETRY: Final = 0.25  # of the interval: a failed probe of a server that is up is repeated soon
 PATIENCE: Final = (
     5  # times monitor.timeout, for a server that is down: it has a login to do, and caches to fill
 )
-PRIMARY_LAG: Final = Lag(0.0, "is the primary")
 JITTER: Final = 0.1  # of the interval: at most so much earlier, so that routers do not probe in step
 
 
@@ -270,8 +270,20 @@ class Monitor:
                 self._positions.note(now, one.executed)
                 others = {o.name: o.executed for o in admitted if o is not one and o.seen is not None}
                 self._divergence.look(now, one.executed, others)
-        servers = tuple(self._server(one, now, seats) for one in admitted)
-        self._publish(servers, election)
+        view = View(
+            primary=self._primary,
+            source=self._watched.get(self._primary or self._last_primary or ""),
+            source_lost=self._source_lost(),
+            seats=seats,
+            ours=[
+                Seat(one.name, one.address, one.seen, one.said)
+                for one in admitted
+                if one.found is None or one.is_attached or not one.health.is_up
+            ],
+            positions=self._positions,
+            reads=self._settings.reads,
+        )
+        self._publish(tuple(judge(one, now, view) for one in admitted), election)
 
     def _source_lost(self) -> float | None:
         """Return when the primary was last seen, if it does not answer now."""
@@ -281,97 +293,6 @@ class Monitor:
         if self._primary is not None and one.health.failures == 0 and one.health.is_up:
             return None
         return self._primary_seen
-
-    def _server(self, one: Watched, now: float, seats: Sequence[Seat]) -> Server:
-        role = self._role(one, seats)
-        if one.health.is_up and role is not Role.PRIMARY and one.answered_at == now:
-            one.lag = one.meter.measure(now, self._evidence(one), self._source_lost())
-        elif role is Role.PRIMARY:
-            one.lag = PRIMARY_LAG
-        elif one.lag is PRIMARY_LAG:
-            one.lag = Lag(None, "not probed since it was the primary")
-        state, reason = self._state(one, role)
-        facts = one.seen.facts if one.seen is not None else None
-        since = None if one.returned_at is None else now - one.returned_at
-        return Server(
-            name=one.name,
-            address=one.address,
-            role=role,
-            state=state,
-            reason=reason,
-            lag=one.lag,
-            weight=one.settings.weight if one.weight is None else one.weight,
-            ramp=1.0 if since is None else ramp(since, self._settings.reads.slow_start),
-            flavor=facts.flavor if facts else Flavor.MYSQL,
-            version=facts.version if facts else "",
-            uuid=facts.uuid if facts else "",
-            server_id=facts.server_id if facts else 0,
-            executed=facts.executed if facts else "",
-            zone=one.settings.zone,
-        )
-
-    def _role(self, one: Watched, seats: Sequence[Seat]) -> Role:
-        if one.name == self._primary:
-            return Role.PRIMARY
-        if one.seen is None or one.twin:
-            return Role.UNKNOWN
-        if one.seen.facts.is_read_only or one.seen.member or followed(one.seen, seats):
-            return Role.REPLICA
-        return Role.UNKNOWN
-
-    def _evidence(self, one: Watched) -> Evidence:
-        assert one.seen is not None  # noqa: S101  only who has answered is measured
-        source = self._watched.get(self._primary or self._last_primary or "")
-        member = one.seen.member
-        return Evidence(
-            channels=one.seen.channels,
-            applier=one.applier,
-            skew=one.clock.offset - source.clock.offset if source is not None else 0.0,
-            heartbeat=self._behind_heartbeat(one, source),
-            missing_since=self._positions.missing_since(one.executed),
-            has_positions=bool(self._positions) and bool(one.executed),
-            is_member=member is not None and member.state == group.ONLINE,
-            group_trouble=group.trouble(one.seen),
-            stray_source=self._stray_source(one.seen) if one.found is not None else "",
-        )
-
-    def _stray_source(self, seen: Observation) -> str:
-        """Return from whom a server that was found replicates, if that is another set than this one; "" if not."""
-        ours = [
-            Seat(one.name, one.address, one.seen, one.said)
-            for one in self._watched.values()
-            if one.is_admitted and (one.found is None or one.is_attached or not one.health.is_up)
-        ]
-        return stray_source(seen, ours)
-
-    def _behind_heartbeat(self, one: Watched, source: Watched | None) -> float | None:
-        if source is None or source.seen is None:
-            return None
-        since = one.answered_at - source.answered_at
-        return behind_heartbeat(one.heartbeats, source.heartbeats, source.seen.facts.server_id, since)
-
-    def _state(self, one: Watched, role: Role) -> tuple[State, str]:
-        reads = self._settings.reads
-        if one.twin:
-            return State.DOWN, f"is the same server as {one.twin}, at another address: list it once"
-        if one.decreed is not None:
-            return one.decreed, f"{one.decreed} by a person"
-        if not one.health.is_up:
-            return State.DOWN, one.health.why
-        if role is Role.PRIMARY:
-            return State.UP, one.trouble
-        resume = reads.max_lag / 2 if reads.resume_lag is None else reads.resume_lag
-        one.is_near = is_near(one.lag, was_near=one.is_near, leave=reads.max_lag, resume=resume)
-        if one.is_near:
-            return State.UP, ""
-        if one.lag.seconds is None:
-            return State.LAGGING, one.lag.why
-        limit = (
-            f"comes back at {resume:g} s"
-            if one.lag.seconds <= reads.max_lag
-            else f"limit {reads.max_lag:g} s"
-        )
-        return State.LAGGING, f"is {one.lag.seconds:.1f} s behind ({limit}; {one.lag.why})"
 
     def _publish(self, servers: tuple[Server, ...], election: Election) -> None:
         old = self.snapshot
