@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("rwrouter.proxy")
 
 TOLD_SECONDS: Final = 1.0
-"""Between two log lines on idle connections that one server has ended: a shutdown ends thousands at a time."""
+"""Between two log lines on what happens to thousands of connections at a time, as when a server shuts down."""
 
 
 class Borrower(Protocol):

@@ -14,6 +14,7 @@ from rwrouter.model import Flavor, Greeting, Snapshot, State
 from rwrouter.protocol.auth import RsaKey, Secret, Verifier, verifier_of
 from rwrouter.protocol.flags import SERVER_STATUS_AUTOCOMMIT
 from rwrouter.protocol.tls import TlsContext
+from rwrouter.proxy.backend import TOLD_SECONDS
 from rwrouter.proxy.dial import Account, Dialer
 from rwrouter.proxy.holding import Holding
 from rwrouter.proxy.killing import kill
@@ -82,6 +83,7 @@ class Gateway:
         self._index = index
         self._stride = stride
         self._next = 0
+        self._exhausted_at = float("-inf")  # when that was logged last
         self.first_number = FIRST_NUMBER
         self.first_status = (
             SERVER_STATUS_AUTOCOMMIT  # with which servers begin sessions: as in the last login
@@ -262,6 +264,13 @@ class Gateway:
         if endpoint.server.state is not State.DOWN:
             self.nudge(endpoint.server.name, why, failed=True)
         self.loop.call_later(pause + 0.1, self._reconsider)
+
+    def exhausted(self, why: str) -> None:
+        """The router has no descriptors, memory or ports left for a connection to a server. Logged once a second."""
+        now = self.loop.time()
+        if now >= self._exhausted_at + TOLD_SECONDS:
+            self._exhausted_at = now
+            log.error('event=exhausted reason="%s"', why)
 
     def full(self, endpoint: Endpoint, why: str) -> None:
         """A server has no room for another connection: open fewer there; what is open is used."""

@@ -51,6 +51,7 @@ async def open_connection(
     except (BackendProtocolError, OSError) as exc:
         if isinstance(exc, OSError) and exc.errno in OUR_OWN:
             circuit.abandoned()
+            gateway.exhausted(str(exc))
         else:
             gateway.refused(endpoint, reason(gateway, endpoint, exc))
         raise

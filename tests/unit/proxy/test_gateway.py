@@ -2,9 +2,12 @@
 
 import asyncio
 
+import pytest
+
 from rwrouter.config.model import Settings
 from rwrouter.protocol.auth import Secret
 from rwrouter.proxy.gateway import Gateway
+from tests.unit.proxy.stage import Stage, on_stage
 
 
 def test_connection_ids_are_unique_over_workers() -> None:
@@ -72,3 +75,15 @@ def test_a_configured_password_has_the_last_word() -> None:
         assert verifier.is_final
 
     asyncio.run(play())
+
+
+def test_a_lack_of_descriptors_is_logged_once_a_second(caplog: pytest.LogCaptureFixture) -> None:
+    """However many clients meet it."""
+
+    async def play(stage: Stage) -> None:
+        for _ in range(5):
+            stage.gateway.exhausted("[Errno 24] Too many open files")
+
+    on_stage(play)
+    told = [one.getMessage() for one in caplog.records if "exhausted" in one.getMessage()]
+    assert told == ['event=exhausted reason="[Errno 24] Too many open files"']

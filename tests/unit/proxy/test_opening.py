@@ -34,6 +34,10 @@ class Told:
         endpoint.circuit.failed(100.0)
         self.told.append(f"failed: {why}")
 
+    def exhausted(self, why: str) -> None:
+        """The router itself failed."""
+        self.told.append(f"exhausted: {why}")
+
     def full(self, _: Endpoint, why: str) -> None:
         """The server is full."""
         self.told.append(f"full: {why}")
@@ -52,7 +56,7 @@ class Told:
         (AuthNotSupported("ed25519"), []),
         (ConnectionRefusedError("refused"), ["failed: refused"]),
         (TimeoutError(), ["failed: no answer within 5 s"]),
-        (OSError(errno.EMFILE, "Too many open files"), []),
+        (OSError(errno.EMFILE, "Too many open files"), ["exhausted: [Errno 24] Too many open files"]),
     ],
 )
 def test_only_what_concerns_the_server_is_held_against_it(outcome: Exception | None, told: list[str]) -> None:
