@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rwrouter.proxy.backend import BackendConnection
     from rwrouter.proxy.client import ClientConnection
 
-ASKING: Final = b"SELECT FOUND_ROWS() * 3 + SIGN(ROW_COUNT()) + 1"
+ASKING: Final = b"SELECT FOUND_ROWS() * 3 + SIGN(ROW_COUNT()) + 1 LIMIT 1"
 """Both in one number, which no character set changes: of ROW_COUNT() only the sign is needed."""
 
 _NOTHING: Final = b"SET @@SESSION.sql_notes = @@SESSION.sql_notes"  # behind it ROW_COUNT() is 0

@@ -92,7 +92,7 @@ async def learn_collation(client: "ClientConnection", backend: "BackendConnectio
         holder = client.charset_at  # what came since then has made the version another one
     if holder is None or holder is backend or holder.closed:
         return
-    reply = await holder.query(b"SELECT @@collation_connection")
+    reply = await holder.query(b"SELECT @@collation_connection LIMIT 1")
     value = first_value(reply, client.login.capabilities)
     if value:
         session.variables[b"collation_connection"] = value

@@ -49,14 +49,15 @@ class Position:
 def wait_statement(flavor: Flavor, position: Position, seconds: float) -> bytes:
     """Return the query that gives 0 once the server has *position*, and something else after *seconds*.
 
-    With 0 seconds it only looks. (To MySQL's function, 0 means to wait for ever.)
+    With 0 seconds it only looks. (To MySQL's function, 0 means to wait for ever.) It has a LIMIT, as all questions on a
+    session's connections: `sql_select_limit` may be 0 there.
     """
     text = str(position).replace("\n", "").encode()
     if flavor is Flavor.MARIADB:
-        return b"SELECT MASTER_GTID_WAIT('" + text + b"', " + f"{seconds:g}".encode() + b")"
+        return b"SELECT MASTER_GTID_WAIT('" + text + b"', " + f"{seconds:g}".encode() + b") LIMIT 1"
     if not seconds:
-        return b"SELECT 1 - GTID_SUBSET('" + text + b"', @@GLOBAL.gtid_executed)"
-    return b"SELECT WAIT_FOR_EXECUTED_GTID_SET('" + text + b"', " + f"{seconds:g}".encode() + b")"
+        return b"SELECT 1 - GTID_SUBSET('" + text + b"', @@GLOBAL.gtid_executed) LIMIT 1"
+    return b"SELECT WAIT_FOR_EXECUTED_GTID_SET('" + text + b"', " + f"{seconds:g}".encode() + b") LIMIT 1"
 
 
 def executed_statement(flavor: Flavor) -> bytes:
@@ -66,5 +67,5 @@ def executed_statement(flavor: Flavor) -> bytes:
     MariaDB: `gtid_current_pos` has what the server wrote itself, and what it had applied before it became primary.
     """
     if flavor is Flavor.MARIADB:
-        return b"SELECT CAST(@@GLOBAL.gtid_current_pos AS BINARY)"
-    return b"SELECT CAST(@@GLOBAL.gtid_executed AS BINARY)"
+        return b"SELECT CAST(@@GLOBAL.gtid_current_pos AS BINARY) LIMIT 1"
+    return b"SELECT CAST(@@GLOBAL.gtid_executed AS BINARY) LIMIT 1"

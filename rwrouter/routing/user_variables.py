@@ -29,10 +29,11 @@ def _quoted(name: str) -> str:
 
 def question(names: Sequence[str]) -> bytes:
     """Return the query for the variables *names*, each with its "@"."""
-    return b"SELECT " + b", ".join(
+    asked = b", ".join(
         f"{name}, HEX(CAST({name} AS BINARY)), COLLATION({name})".encode("utf-8", "surrogateescape")
         for name in map(_quoted, names)
     )
+    return b"SELECT " + asked + b" LIMIT 1"
 
 
 def assignment(names: Sequence[str], columns: Sequence[Column], row: Sequence[bytes | None]) -> bytes:

@@ -1,5 +1,7 @@
 """Causal positions."""
 
+import pytest
+
 from rwrouter.model import Flavor
 from rwrouter.routing.consistency import Position, executed_statement, wait_statement
 
@@ -30,7 +32,7 @@ def test_the_wait_speaks_each_servers_dialect() -> None:
     """MySQL waits for a set, MariaDB for a position; both give 0 when it is there."""
     position = Position()
     position.add(b"0-1-42")
-    assert wait_statement(Flavor.MARIADB, position, 0.5) == b"SELECT MASTER_GTID_WAIT('0-1-42', 0.5)"
+    assert wait_statement(Flavor.MARIADB, position, 0.5) == b"SELECT MASTER_GTID_WAIT('0-1-42', 0.5) LIMIT 1"
     position = Position()
     position.add(f"{UUID}:7".encode())
     assert wait_statement(Flavor.MYSQL, position, 2.0).startswith(b"SELECT WAIT_FOR_EXECUTED_GTID_SET('")
@@ -42,6 +44,15 @@ def test_a_primary_is_asked_in_its_dialect() -> None:
     assert b"gtid_executed AS BINARY" in executed_statement(Flavor.MYSQL)
 
 
+@pytest.mark.parametrize("flavor", list(Flavor))
+def test_a_session_that_wants_no_rows_gets_these(flavor: Flavor) -> None:
+    """With `sql_select_limit = 0` a SELECT without LIMIT has none, and every wait would seem in vain."""
+    position = Position()
+    position.add(b"0-1-7" if flavor is Flavor.MARIADB else f"{UUID}:7".encode())
+    assert all(wait_statement(flavor, position, seconds).endswith(b" LIMIT 1") for seconds in (0, 2.0))
+    assert executed_statement(flavor).endswith(b" LIMIT 1")
+
+
 def test_without_time_it_only_looks() -> None:
     """MySQL's function would wait for ever with 0; MariaDB's does not wait."""
     position = Position()
@@ -49,4 +60,4 @@ def test_without_time_it_only_looks() -> None:
     assert wait_statement(Flavor.MYSQL, position, 0).startswith(b"SELECT 1 - GTID_SUBSET(")
     position = Position()
     position.add(b"0-1-7")
-    assert wait_statement(Flavor.MARIADB, position, 0) == b"SELECT MASTER_GTID_WAIT('0-1-7', 0)"
+    assert wait_statement(Flavor.MARIADB, position, 0) == b"SELECT MASTER_GTID_WAIT('0-1-7', 0) LIMIT 1"

@@ -12,7 +12,7 @@ def test_the_question_asks_for_bytes_and_collation() -> None:
     """Names are quoted."""
     assert question(["@a", "@b`c"]) == (
         b"SELECT @`a`, HEX(CAST(@`a` AS BINARY)), COLLATION(@`a`), "
-        b"@`b``c`, HEX(CAST(@`b``c` AS BINARY)), COLLATION(@`b``c`)"
+        b"@`b``c`, HEX(CAST(@`b``c` AS BINARY)), COLLATION(@`b``c`) LIMIT 1"
     )
 
 
