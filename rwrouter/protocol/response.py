@@ -121,6 +121,7 @@ class Reply:
         "statement_number",
         "status",
         "told",
+        "untold",
         "used",
         "warnings",
     )
@@ -144,6 +145,7 @@ class Reply:
             0  # the router's id, put in the place of the server's in COM_STMT_PREPARE's reply
         )
         self.prepared: tuple[int, int, int] | None = None  # statement id, columns, parameters
+        self.untold = False  # something has changed, and an EOF has no room to tell what
         self.used = False  # something is left of the reply before
         self._reset()
 
@@ -162,6 +164,7 @@ class Reply:
             self.used = False
             self.error = None
             self.changes = []
+            self.untold = False
             self.prepared = None
             self._reset()
 
@@ -309,10 +312,12 @@ class Reply:
                 self.warnings = data[pos + 5] | data[pos + 6] << 8
                 status = data[pos + 7] | data[pos + 8] << 8
                 self.status = status
-                if status & SERVER_SESSION_STATE_CHANGED and not (self.told.by_eof and self._client_tracks):
-                    # An EOF has no room for what has changed: without the router's trackers it would not speak of it.
-                    changed += data[start : pos + 8] + bytes((data[pos + 8] & ~_CHANGED_BIT,))
-                    start = pos + 9
+                if status & SERVER_SESSION_STATE_CHANGED:
+                    self.untold = True
+                    if not (self.told.by_eof and self._client_tracks):
+                        # Without the router's trackers it would not speak of a change.
+                        changed += data[start : pos + 8] + bytes((data[pos + 8] & ~_CHANGED_BIT,))
+                        start = pos + 9
                 pos = after
                 if state == COLUMNS_EOF:
                     if status & SERVER_STATUS_CURSOR_EXISTS:

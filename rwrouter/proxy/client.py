@@ -409,7 +409,7 @@ class ClientConnection(asyncio.Protocol):
             backend.endpoint.counters.errors += 1
             learning.failed(self, backend, effects)
             self._ended()
-        elif reply.changes:
+        elif reply.changes or reply.untold:
             self._write(data)
             self._learn(backend, effects, data)
             if self.command == COM_QUERY:

@@ -41,6 +41,9 @@ def learn(client: "ClientConnection", backend: "BackendConnection", effects: int
             session.wrote_without_gtid(client.gateway.loop.time())
         elif effects & (plans.WRITES | plans.MAY_WRITE) and _ended_by_eof(data, client.login.capabilities):
             session.wrote_somewhere()
+    elif reply.untold and session.writes == writes and backend.endpoint is client.routes.primary:
+        # A read has written after all, by a function that a view calls: an EOF packet tells no GTID.
+        session.wrote_somewhere()
     if effects & _INSERTS and (reply.insert_id or effects & plans.SETS_INSERT_ID):
         client.insert_id_at = backend
     if effects & plans.ACCOUNTS and client.command == COM_QUERY:

@@ -69,7 +69,10 @@ def run_again(client: "ClientConnection", backend: BackendConnection, error: byt
             plan.digest[:200],
         )
         client.plan = Plan(
-            Target.PRIMARY, "a replica refused it as a write", digest=plan.digest, effects=plan.effects
+            Target.PRIMARY,
+            "a replica refused it as a write",
+            digest=plan.digest,
+            effects=plan.effects | plans.MAY_WRITE,
         )
         executing.learn_write(client, client.plan)
         _retry(client, endpoint, Where.PRIMARY)

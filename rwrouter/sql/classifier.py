@@ -274,7 +274,12 @@ class Classifier:
             verdict = Verdict(Target.PRIMARY, f"two readings of it disagree: {why}", verdict.effects)
         shown = digest[:_DIGEST_LIMIT]
         if shown in self._writes and verdict.target is Target.REPLICA:
-            verdict = replace(verdict, target=Target.PRIMARY, reason="a server has refused it as a write")
+            verdict = replace(
+                verdict,
+                target=Target.PRIMARY,
+                reason="a server has refused it as a write",
+                effects=verdict.effects | plans.MAY_WRITE,
+            )
         if hint is not None and hint.target == "primary" and verdict.target is Target.REPLICA:
             verdict = replace(verdict, target=Target.PRIMARY, reason="a hint asks for the primary")
         effects = verdict.effects | (lock_call(code) if verdict.effects & _LOCKS else 0)

@@ -70,7 +70,8 @@ VALUES: Final = [
     *("", "one", "é", "x" * 300, "it's"),
     *(b"", b"\x00\xff", b"y" * 70_000),
 ]
-STRINGS: Final = [value for value in VALUES if isinstance(value, str)]
+_OF_ONE_KIND: Final = [[v for v in VALUES if type(v) is kind] for kind in (int, float, str, bytes)]
+"""What type MySQL gives a parameter depends on the types of earlier executions on that server: a known difference."""
 ATTRIBUTES: Final = [(), (), (("traceparent", "00-1"),), (("a", "é"), ("b", ""))]
 FILES: Final = [b"", b"11\tx\n12\ty\n", b"13\n", b"1\tdouble\n2\tzwei\n", b"14\t" + b"z" * 70_000 + b"\n"]
 
@@ -113,13 +114,11 @@ _OF_TRACKERS: Final = re.compile("VARIABLES|session_track")
 """The router has to prepare for these, which changes ROW_COUNT(): of no one else in the same packet."""
 _DIAGNOSTICS: Final = _lines("diagnostics")
 _HAS_CONDITIONS: Final = re.compile(
-    r"INSERT|UPDATE|REPLACE|DELETE|ALTER|CREATE|SELECT (?!.* MATCH).* FROM [tu]\b"
+    r"INSERT|UPDATE|REPLACE|DELETE|ALTER|CREATE|SELECT (?!.* MATCH|nothing).* FROM [tu]\b"
 )
 """A SELECT that fails may leave FOUND_ROWS() as it was, or not, by where it fails (MariaDB)."""
 
 _PREPARED: Final = _lines("prepared")
-_HAS_PARAMETER_AS_COLUMN: Final = re.compile(r"SELECT (?!\*)[^W]*\?(?!.* WHERE)")
-"""What type such a column has depends, on MySQL, on the types of earlier executions there: a known difference."""
 
 
 def programs(flavor: Flavor, random: Random, length: int) -> list[Step]:
@@ -132,6 +131,9 @@ def programs(flavor: Flavor, random: Random, length: int) -> list[Step]:
     groups = [(weight, allowed(group)) for weight, group in (*_COMMON, (1, _OWN[flavor]))]
     pool = [group for weight, group in groups for _ in range(weight)]
     to_prepare = allowed(_PREPARED)
+    if flavor is Flavor.MARIADB:
+        # It keeps warnings over BEGIN, and they can't be brought to the transaction: a known difference.
+        to_prepare = [text for text in to_prepare if text != "SHOW WARNINGS"]
 
     def text() -> str:
         return _filled(random, random.choice(pool))
@@ -139,19 +141,18 @@ def programs(flavor: Flavor, random: Random, length: int) -> list[Step]:
     def several() -> list[str]:
         return [text() for _ in range(random.randrange(2, 5))] + ["SELECT 1"]
 
-    are_strings = [False] * 3
+    reads = [False] * 3  # whether a read may be in the slot
+    kinds = [random.choice(_OF_ONE_KIND) for _ in range(3)]
 
     def prepared() -> Step:
         slot = random.randrange(3)
         if random.random() < 0.3:
             sql = _filled(random, to_prepare)
-            are_strings[slot] |= bool(
-                _HAS_PARAMETER_AS_COLUMN.match(sql)
-            )  # the next may fail, and leave it there
+            reads[slot] |= sql.startswith("SELECT")  # the next may fail, and leave it there
             return Prepare(slot, sql)
         values = tuple(random.choice(VALUES) for _ in range(random.randrange(4)))
-        if flavor is Flavor.MYSQL and are_strings[slot]:
-            values = tuple(random.choice(STRINGS) for _ in range(5))
+        if flavor is Flavor.MYSQL and reads[slot]:
+            values = tuple(random.choice(kinds[slot]) for _ in range(5))
         types, cursor = random.random() < 0.6, random.random() < 0.2
         return Execute(slot, values, types, cursor, random.choice(ATTRIBUTES))
 

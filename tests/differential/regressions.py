@@ -541,6 +541,21 @@ REGRESSIONS: Final = (
         ),
     ),
     Regression(
+        "own_write_by_a_view",
+        "a view calls a function that writes: the EOF of its SELECT, once known as a write, told no GTID",
+        (
+            Query("SELECT * FROM vw"),
+            Query("SELECT COUNT(*) FROM t"),
+            Query("SELECT * FROM vw"),
+            Query("SELECT COUNT(*) FROM t"),
+            Query("SELECT * FROM vw"),
+            Query("SELECT COUNT(*) FROM t"),
+            Query("SELECT * FROM vw"),
+            Query("SELECT COUNT(*) FROM t"),
+        ),
+        EOFS,
+    ),
+    Regression(
         "types_behind_attributes",
         "an execution without types was told those of the attributes of the execution before, and bound a wrong value",
         (

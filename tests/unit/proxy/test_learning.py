@@ -3,9 +3,12 @@
 import pytest
 
 from rwrouter.model import Flavor
+from rwrouter.protocol.flags import CLIENT_DEPRECATE_EOF
+from rwrouter.protocol.response import Reply
+from rwrouter.protocol.resultset import build_text_result
 from rwrouter.proxy.learning import needs_primary
 from rwrouter.sql.classifier import Classifier
-from tests.unit.proxy.stage import Stage, by_name, error, ok, on_stage, query, row
+from tests.unit.proxy.stage import CAPABILITIES, Stage, by_name, error, ok, on_stage, query, row
 
 READERS = {row("db2"), row("db3")}
 
@@ -164,3 +167,25 @@ def variable(name: bytes, value: bytes) -> bytes:
     """Build a session-state block of one variable."""
     body = bytes((len(name),)) + name + bytes((len(value),)) + value
     return b"\x00" + bytes((len(body),)) + body
+
+
+def test_a_read_that_has_written_after_all_is_seen_by_the_next() -> None:
+    """By a function that a view calls. Of an EOF packet only a flag tells, and no position: the primary is asked."""
+    eofs = CAPABILITIES & ~CLIENT_DEPRECATE_EOF
+
+    def script(name: str, command: bytes) -> bytes | None:
+        if b"FROM vw" in command:
+            result = build_text_result(["x"], [["1"]], eofs)
+            return result[:-1] + bytes((result[-1] | 0x40,))
+        return (
+            row("00000000-0000-0000-0000-000000000001:1-9") if b"gtid" in command else by_name(name, command)
+        )
+
+    async def play(stage: Stage) -> None:
+        await stage.send(query("SET sql_notes = 1"))
+        stage.opened["db1"].reply = Reply(eofs)
+        assert (await stage.send(query("SELECT x FROM vw /* rwrouter: primary */")))[-1] == 0
+        assert stage.client.session.position_unknown
+        assert stage.client.session.writes == 1
+
+    on_stage(play, script)
