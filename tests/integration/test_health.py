@@ -15,6 +15,7 @@ import pytest
 
 from rwrouter.model import Flavor, State
 from rwrouter.sandbox import Sandbox
+from rwrouter.sandbox import router as sandbox_router
 from rwrouter.sandbox.records import ran_on
 from rwrouter.sandbox.router import RouterProcess
 from rwrouter.sandbox.server import SandboxServer
@@ -269,3 +270,34 @@ def test_a_full_disk_is_told_word_for_word_and_reads_go_on(
         assert {"replica1", "replica2"} & set(ran_on(mysql, marker))
         assert states(front) == ["up"] * 3
         mysql.wait_in_sync()
+
+
+def test_a_router_without_descriptors_goes_on(
+    cluster: Sandbox, router: RouterFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who comes new waits or is turned away; who is connected notices nothing, and no server is held to be down."""
+    honest = sandbox_router.command
+    monkeypatch.setattr(
+        sandbox_router, "command", lambda *given: ["prlimit", "--nofile=90:90", *honest(*given)]
+    )
+    front = router(cluster, config=PATIENT)
+    with front.connect() as connection, connection.cursor() as old, ExitStack() as held:
+        for _ in range(6):
+            old.execute("SELECT 1")
+        with pytest.raises(pymysql.MySQLError):
+            crowd(front, held)
+        for _ in range(20):
+            assert old.execute("SELECT 1") == 1
+        old.execute("DO 1")
+        assert states(front) == ["up"] * 3
+        held.close()
+        eventually(lambda: can_log_in(front), "a login, when there are descriptors again")
+    assert "event=server_down" not in front.log()
+
+
+def crowd(front: RouterProcess, held: ExitStack) -> None:
+    """Connect, and read on every server, until that fails."""
+    while True:
+        connection = held.enter_context(front.connect(connect_timeout=10, read_timeout=10))
+        for _ in range(6):
+            connection.query("SELECT 1")
