@@ -98,7 +98,7 @@ def option_file(
         "datadir": str(home / "data"),
         "socket": str(home / "sock"),
         "pid_file": str(home / "pid"),
-        "log_error": str(home / "log"),
+        "log_error": str(home / "log.err"),
         "secure_file_priv": str(home / "files"),
         "port": str(port),
         "server_id": str(server_id),

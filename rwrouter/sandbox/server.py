@@ -109,7 +109,7 @@ class SandboxServer(Access):
 
     def log(self) -> str:
         """Return its error log."""
-        path = self._binary.outside(self._home / "log")
+        path = self._binary.outside(self._home / "log.err")
         return path.read_text(errors="replace") if path.exists() else ""
 
     def launch(self) -> None:
@@ -118,7 +118,7 @@ class SandboxServer(Access):
             raise SandboxError(f"{self.name} runs already")
         home = self._binary.outside(self._home)
         (home / "files").mkdir(exist_ok=True)
-        (home / "log").unlink(missing_ok=True)
+        (home / "log.err").unlink(missing_ok=True)
         (home / "my.cnf").write_text(
             option_file(
                 self.flavor,

@@ -25,4 +25,3 @@ SET collation_connection = utf8mb4_0900_as_cs
 SELECT JSON_OBJECT('a', <v>), JSON_ARRAY(<v>, <v>)
 SET session_track_gtids = OWN_GTID
 SET session_track_gtids = OFF
-SET @@session.session_track_system_variables = 'sql_select_limit,time_zone'

@@ -22,7 +22,6 @@ UPDATE t, u SET t.a = 7 WHERE t.id = u.id AND t.id = <k>
 DELETE FROM t WHERE id = <k>
 DELETE FROM t ORDER BY id DESC LIMIT 1
 DELETE FROM t
-INSERT INTO child VALUES (<k>, <k>)
 DELETE FROM child
 TRUNCATE TABLE child
 INSERT INTO {o}.far VALUES (<k>)

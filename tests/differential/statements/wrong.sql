@@ -7,7 +7,6 @@ SELECT nofunction(1)
 SELECT nowhere.nofunction(1)
 INSERT INTO t (id) VALUES (1)
 INSERT INTO u (id, n) VALUES (9, 5000)
-INSERT INTO child VALUES (1, 9999)
 SELECT (SELECT id FROM t)
 SELECT 1,
 SELECT 'open

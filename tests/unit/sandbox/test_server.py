@@ -42,7 +42,7 @@ def _server(tmp_path: Path, script: str) -> tuple[SandboxServer, list[int]]:
 
 def test_a_server_that_ends_at_once_shows_its_log(tmp_path: Path) -> None:
     """The error has the log's end in it; every process was told of."""
-    server, pids = _server(tmp_path, f"echo 'unknown variable nonsense' > {tmp_path}/log; exit 1")
+    server, pids = _server(tmp_path, f"echo 'unknown variable nonsense' > {tmp_path}/log.err; exit 1")
     with pytest.raises(SandboxError, match="primary ended instead of starting:\nunknown variable nonsense"):
         server.start(10)
     assert len(pids) == 1
@@ -52,7 +52,7 @@ def test_a_server_that_ends_at_once_shows_its_log(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_a_port_taken_meanwhile_is_changed(tmp_path: Path) -> None:
     """Another port is tried, a few times, where somebody took the first one."""
-    server, pids = _server(tmp_path, f"echo 'bind: Address already in use' > {tmp_path}/log; exit 1")
+    server, pids = _server(tmp_path, f"echo 'bind: Address already in use' > {tmp_path}/log.err; exit 1")
     first = server.port
     with pytest.raises(SandboxError, match="Address already in use"):
         server.start(10)
