@@ -46,7 +46,11 @@ def run(client: "ClientConnection", data: bytes, plan: Plan, command: int = COM_
         ):
             client.begin_local(moving.move(client, data, plan, command))
             return
-        if plan is executing.PREPARING_READ and backend is not None:
+        if (
+            plan is executing.PREPARING_READ
+            and backend is not None
+            and backend.endpoint is not client.routes.primary
+        ):
             client.begin_local(moving.prepare(client, data))
             return
     elif where is Where.READ:

@@ -36,6 +36,7 @@ def _lines(name: str) -> list[str]:
 
 SETUP: Final = _lines("setup")
 """The schema that each program begins with."""
+FOREIGN_KEY: Final = ", FOREIGN KEY (t_id) REFERENCES t (id)"
 REFILL: Final = [
     *(f"DELETE FROM {table}" for table in ("child", "t", "u", "big", "{o}.far WHERE id <> 1")),
     "ALTER TABLE t AUTO_INCREMENT = 1",

@@ -39,11 +39,13 @@ _OF_TRANSACTIONS: Final = frozenset(
     {SESSION_TRACK_TRANSACTION_CHARACTERISTICS, SESSION_TRACK_TRANSACTION_STATE}
 )
 _DISTURBED: Final = {
-    Flavor.MYSQL: _OF_TRANSACTIONS,
-    Flavor.MARIADB: _OF_TRANSACTIONS | {SESSION_TRACK_STATE_CHANGE, SESSION_TRACK_SCHEMA},
+    Flavor.MYSQL: _OF_TRANSACTIONS | {SESSION_TRACK_SCHEMA},
+    Flavor.MARIADB: _OF_TRANSACTIONS | {SESSION_TRACK_SCHEMA, SESSION_TRACK_STATE_CHANGE},
 }
 """What the router's own statements in a transaction, and what it tracks itself (MariaDB: last_gtid), have a part in.
-With its state tracker on, MariaDB also tells again in which schema the session is, later than without."""
+Where the session is, servers tell again behind an EOF that had no room for it, or behind a routine of another schema,
+with the next OK: that may be one to the router, and with the state tracker on MariaDB does so later. USE is in
+regressions.py, where all is compared."""
 
 _PLAN: Final = SERVER_QUERY_NO_INDEX_USED | SERVER_QUERY_NO_GOOD_INDEX_USED
 """What the optimizer chose depends on its statistics of the two schemas, too."""

@@ -60,6 +60,10 @@ def test_a_read_is_prepared_where_the_transaction_is() -> None:
         stage.gateway.routes.primary = stage.gateway.routes.endpoints["db1"]
         await stage.send(packet(b"\x16DELETE FROM t"))
         assert stage.client.home is not home
+        stage.log.clear()
+        assert (await stage.send(packet(b"\x16SELECT c FROM t")))[4] == 0
+        assert [name for name, _ in stage.log] == ["db1"], "in the transaction, which is there now"
+        assert stage.client.is_running is False
 
     on_stage(play, prepared)
 
