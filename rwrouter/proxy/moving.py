@@ -5,7 +5,7 @@ which ends it; LAST_INSERT_ID(). What it has read is not read again: at REPEATAB
 committed in the meantime.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from rwrouter.errors import BackendLost, RouterError
 from rwrouter.protocol.flags import COM_STMT_PREPARE, SESSION_STATUS
@@ -17,6 +17,11 @@ from rwrouter.sql.plans import Plan
 
 if TYPE_CHECKING:
     from rwrouter.proxy.client import ClientConnection
+
+
+_COMMIT: Final = (
+    b"COMMIT AND NO CHAIN NO RELEASE"  # with completion_type = 1 a mere COMMIT would begin another
+)
 
 
 async def prepare(client: "ClientConnection", data: bytes) -> None:
@@ -57,7 +62,7 @@ async def move(client: "ClientConnection", data: bytes, plan: Plan, command: int
         if primary is None:
             raise BackendLost("there is no primary")
         if home is not None and not home.closed:
-            await home.query(b"COMMIT")
+            await home.query(_COMMIT)
         backend = await pairing.connection_for(client, primary, command)
         await backend.query(b"START TRANSACTION READ ONLY")
         if backend.reply.error is not None:

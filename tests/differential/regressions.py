@@ -541,6 +541,22 @@ REGRESSIONS: Final = (
         ),
     ),
     Regression(
+        "chained_transaction_left_on_a_replica",
+        "a reading transaction that moved to the primary, with completion_type = 1, began another on its replica",
+        (
+            Query("SET completion_type = 1"),
+            Query("START TRANSACTION READ ONLY"),
+            Query("SELECT COUNT(*) FROM t"),
+            Query("CREATE TABLE IF NOT EXISTS w9 (id INT)"),
+            Query("SET completion_type = 0"),
+            Query("INSERT INTO t (a) VALUES (5)"),
+            Query("SELECT COUNT(*) FROM t"),
+            Query("INSERT INTO t (a) VALUES (5)"),
+            Query("SELECT COUNT(*) FROM t"),
+            Query("SELECT COUNT(*) FROM t"),
+        ),
+    ),
+    Regression(
         "own_write_by_a_view",
         "a view calls a function that writes: the EOF of its SELECT, once known as a write, told no GTID",
         (
