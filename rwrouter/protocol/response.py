@@ -88,6 +88,7 @@ Without it a server that sends garbage would be waited for, and up to 16 MB kept
 _LOOK_CLOSER: Final = SERVER_MORE_RESULTS_EXISTS | SERVER_SESSION_STATE_CHANGED | SERVER_STATUS_CURSOR_EXISTS
 _OUT_PARAMS_BIT: Final = SERVER_PS_OUT_PARAMS >> 8  # in the second byte of a status
 _CHANGED_BIT: Final = SERVER_SESSION_STATE_CHANGED >> 8  # in the second byte of the status
+_SPECIAL_BITS: Final = _OUT_PARAMS_BIT | _CHANGED_BIT
 _unpack: Final = Struct("<IB").unpack_from  # length and sequence id in one int, first byte of the payload
 
 
@@ -372,8 +373,8 @@ class Reply:
                     header, _first = _unpack(data, pos)
                     pos += (header & _BIGGEST) + 4
                 if not self._deprecate_eof:
-                    if data[pos + 8] & _OUT_PARAMS_BIT:
-                        return False  # an OK follows, perhaps later
+                    if data[pos + 8] & _SPECIAL_BITS:
+                        return False  # an OK follows, perhaps later; or a flag is not for the client
                     pos += 9
                 while True:
                     header, first = _unpack(data, pos)

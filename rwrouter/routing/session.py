@@ -299,6 +299,8 @@ class Session:
             self.variables[name] = value
             self.version += 1
         if name == b"character_set_connection":
+            # Told of each SET NAMES, and only its character set: that may be as before, and the collation another.
+            self.version += 1
             self.variables.pop(b"collation_connection", None)
             self.knows_collation = False
             self.collations += 1

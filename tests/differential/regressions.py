@@ -557,6 +557,21 @@ REGRESSIONS: Final = (
         ),
     ),
     Regression(
+        "another_collation_of_the_same_character_set",
+        "SET NAMES with the character set that was set already, and another collation, did not reach other servers",
+        (
+            Query("SET NAMES utf8mb4"),
+            Query("SELECT 'a' = 'A' FROM t"),
+            Query("SELECT 'a' = 'A' FROM t"),
+            Query("SET NAMES utf8mb4 COLLATE utf8mb4_bin"),
+            Query("SELECT 'a' = 'A' FROM t"),
+            Query("SELECT 'a' = 'A' FROM t"),
+            Query("SET NAMES utf8mb4"),
+            Query("SELECT 'a' = 'A' FROM t"),
+            Query("SELECT 'a' = 'A' FROM t"),
+        ),
+    ),
+    Regression(
         "own_write_by_a_view",
         "a view calls a function that writes: the EOF of its SELECT, once known as a write, told no GTID",
         (
@@ -613,17 +628,6 @@ REGRESSIONS: Final = (
             Reset(2),
             Query("SELECT ROW_COUNT()"),
         ),
-    ),
-    Regression(
-        "collation_of_results_set_apart",
-        "MariaDB names the default collation where the character set of results is set behind SET NAMES … COLLATE",
-        (
-            Query("SET NAMES utf8mb4 COLLATE utf8mb4_bin"),
-            Query("SET character_set_results = utf8mb4"),
-            Query("SELECT b FROM t ORDER BY id"),
-        ),
-        flavors=(Flavor.MARIADB,),
-        missing="the collation of results is not told by the tracker",
     ),
     Regression(
         "found_rows_behind_a_write",

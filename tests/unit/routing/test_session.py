@@ -224,6 +224,17 @@ def test_set_transaction_waits_for_a_statement_with_tables() -> None:
     assert session.settled == session.status
 
 
+def test_another_collation_of_the_same_character_set() -> None:
+    """SET NAMES utf8mb4, then SET NAMES utf8mb4 COLLATE utf8mb4_bin: told alike, and no connection has it yet."""
+    session = Session()
+    names = variable(b"character_set_connection", b"utf8mb4")
+    session.on_reply(plans.SETS_VARIABLE, AUTOCOMMIT, [names])
+    version = session.version
+    session.on_reply(plans.SETS_VARIABLE, AUTOCOMMIT, [names])
+    assert session.version > version
+    assert not session.knows_collation
+
+
 def test_flags_before_an_error_count() -> None:
     """Several statements, of which one fails, may have switched autocommit off, or begun a transaction."""
     session = Session()
