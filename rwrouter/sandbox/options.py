@@ -100,6 +100,9 @@ def option_file(
         "pid_file": str(home / "pid"),
         "log_error": str(home / "log.err"),
         "secure_file_priv": str(home / "files"),
+        "tmpdir": str(
+            home / "tmp"
+        ),  # of its own: a server that starts removes the temporary tables of others
         "port": str(port),
         "server_id": str(server_id),
         "bind_address": host,

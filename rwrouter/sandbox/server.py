@@ -117,7 +117,8 @@ class SandboxServer(Access):
         if self.is_running:
             raise SandboxError(f"{self.name} runs already")
         home = self._binary.outside(self._home)
-        (home / "files").mkdir(exist_ok=True)
+        for folder in ("files", "tmp"):
+            (home / folder).mkdir(exist_ok=True)
         (home / "log.err").unlink(missing_ok=True)
         (home / "my.cnf").write_text(
             option_file(

@@ -1,6 +1,5 @@
 """The same program on the primary and through the router gets the same packets."""
 
-import time
 from typing import Final
 
 import pytest
@@ -9,7 +8,7 @@ from tests.differential.regressions import REGRESSIONS, Regression
 from tests.differential.sessions import Bench
 from tests.differential.soak import run_seed
 
-SECONDS: Final = 70.0  # for random programs, on each flavor
+PROGRAMS: Final = 100
 
 
 @pytest.mark.parametrize("row", REGRESSIONS, ids=lambda row: row.name)
@@ -24,11 +23,7 @@ def test_what_was_different_once(benched: Bench, row: Regression, request: pytes
 
 
 def test_random_programs(benched: Bench) -> None:
-    """Programs from the seeds 0, 1, 2, ..., as many as fit in the time; `make soak` runs further ones."""
-    deadline = time.monotonic() + SECONDS
-    seed = 0
-    while time.monotonic() < deadline:
+    """Always the same ones, 12,000 statements on each flavor; `make soak` runs others, and is where new ones fail."""
+    for seed in range(PROGRAMS):
         found = run_seed(benched, seed)
         assert not found, f"make soak SEED={seed} MINUTES=0 repeats this\n{found}"
-        seed += 1
-    assert benched.statements > 0

@@ -98,5 +98,3 @@ SHOW SESSION VARIABLES LIKE 'sql_select%'
 SELECT @@timestamp > 0, @@insert_id
 SET session_track_state_change = <j>
 SET SESSION session_track_schema = <j>
-SET session_track_system_variables = DEFAULT
-SHOW VARIABLES LIKE 'session\_track\_s%'
