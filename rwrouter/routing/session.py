@@ -178,9 +178,14 @@ class Session:
         was_open = self.status & SERVER_STATUS_IN_TRANS
         self.status = status
         is_changed = False
+        version = self.version
+        own = effects & plans.OWN_VARIABLES
         for state in states:
             # That the variables of a SET STATEMENT are put back is told with the next statement there, if at all.
-            is_changed |= self._take(state, only_writes=bool(effects & plans.OWN_VARIABLES))
+            is_changed |= self._take(state, only_writes=bool(own and not effects & plans.SEVERAL_STATEMENTS))
+        if own and self.version != version:
+            # Others in the packet may have set some that last: which, nobody tells.
+            effects |= plans.HIDDEN_STATE
         if is_changed and (
             effects & plans.RUNS_UNSEEN or (effects & plans.MAY_WRITE and not effects & _TOLD)
         ):

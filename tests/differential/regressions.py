@@ -572,6 +572,19 @@ REGRESSIONS: Final = (
         ),
     ),
     Regression(
+        "variables_beside_those_of_one_statement",
+        "a variable that was set in the packet of a SET STATEMENT did not reach the other servers",
+        (
+            Query(
+                "SET STATEMENT sql_mode = 'ANSI_QUOTES' FOR SELECT \"id\" FROM t; SET sql_select_limit = 2; SELECT 1"
+            ),
+            Query("SELECT id FROM t ORDER BY id"),
+            Query('SELECT "x" FROM t'),
+        ),
+        Greeted(ALWAYS | flags.CLIENT_DEPRECATE_EOF | flags.CLIENT_MULTI_STATEMENTS),
+        (Flavor.MARIADB,),
+    ),
+    Regression(
         "own_write_by_a_view",
         "a view calls a function that writes: the EOF of its SELECT, once known as a write, told no GTID",
         (

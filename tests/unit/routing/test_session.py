@@ -224,6 +224,17 @@ def test_set_transaction_waits_for_a_statement_with_tables() -> None:
     assert session.settled == session.status
 
 
+def test_variables_beside_those_of_one_statement_are_the_sessions() -> None:
+    """Others in the packet of a SET STATEMENT may set variables that last; nobody tells them apart: it is tied."""
+    session = Session()
+    effects = plans.OWN_VARIABLES | plans.SEVERAL_STATEMENTS | plans.SETS_VARIABLE
+    session.on_reply(effects, AUTOCOMMIT, [variable(b"sql_select_limit", b"2")])
+    assert not session.free
+    session = Session()
+    session.on_reply(effects, AUTOCOMMIT, [])
+    assert session.free
+
+
 def test_another_collation_of_the_same_character_set() -> None:
     """SET NAMES utf8mb4, then SET NAMES utf8mb4 COLLATE utf8mb4_bin: told alike, and no connection has it yet."""
     session = Session()
