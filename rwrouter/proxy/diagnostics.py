@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from rwrouter.errors import CountsLost
 from rwrouter.model import Flavor
-from rwrouter.protocol.flags import COM_STMT_PREPARE
+from rwrouter.protocol.flags import COM_QUERY, COM_STMT_EXECUTE, COM_STMT_PREPARE
 from rwrouter.protocol.resultset import first_value
 from rwrouter.sql.diagnostics import COUNT, ROWS, WARNINGS
 
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 ASKING: Final = b"SELECT FOUND_ROWS() * 3 + SIGN(ROW_COUNT()) + 1 LIMIT 1"
 """Both in one number, which no character set changes: of ROW_COUNT() only the sign is needed."""
+
+_STATEMENTS: Final = frozenset({COM_QUERY, COM_STMT_EXECUTE})
+"""Commands that `client.last` follows; the others leave it."""
 
 _NOTHING: Final = b"SET @@SESSION.sql_notes = @@SESSION.sql_notes"  # behind it ROW_COUNT() is 0
 
@@ -70,7 +73,8 @@ def keep(client: "ClientConnection", backend: "BackendConnection", data: bytes, 
     warnings = before.warnings if leaves & WARNINGS else backend
     found = before.found if leaves & ROWS else None
     sign = before.sign if leaves & COUNT else None
-    if rows is count is warnings is backend and found is None and sign is None:
+    will_be_last = data[4] in _STATEMENTS or client.last is backend
+    if rows is count is warnings is backend and found is None and sign is None and will_be_last:
         client.left = None
     else:
         is_failed = before.failed and bool(leaves & COUNT)

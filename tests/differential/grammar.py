@@ -115,7 +115,7 @@ _OF_TRACKERS: Final = re.compile("VARIABLES|session_track")
 """The router has to prepare for these, which changes ROW_COUNT(): of no one else in the same packet."""
 _DIAGNOSTICS: Final = _lines("diagnostics")
 _HAS_CONDITIONS: Final = re.compile(
-    r"INSERT|UPDATE|REPLACE|DELETE|ALTER|CREATE|SELECT (?!.* MATCH|nothing).* FROM [tu]\b"
+    r"INSERT|UPDATE|REPLACE|DELETE|ALTER|CREATE|SELECT (?!.* MATCH|.* SYSTEM_TIME|nothing).* FROM [tu]\b"
 )
 """A SELECT that fails may leave FOUND_ROWS() as it was, or not, by where it fails (MariaDB)."""
 

@@ -585,6 +585,17 @@ REGRESSIONS: Final = (
         (Flavor.MARIADB,),
     ),
     Regression(
+        "count_behind_an_option",
+        "ROW_COUNT() behind COM_SET_OPTION, which tells a replica's warnings, was that of the DO before",
+        (
+            Query("SELECT id FROM t ORDER BY id"),
+            Query("DO 1"),
+            Command("COM_SET_OPTION", "\1\0"),
+            Query("INSERT INTO t (a) SELECT ROW_COUNT()"),
+            Query("SELECT a FROM t ORDER BY id"),
+        ),
+    ),
+    Regression(
         "own_write_by_a_view",
         "a view calls a function that writes: the EOF of its SELECT, once known as a write, told no GTID",
         (

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from rwrouter.protocol.resultset import build_text_result
-from rwrouter.proxy.diagnostics import ASKING
+from rwrouter.proxy.diagnostics import ASKING, Left, holders
 from tests.unit.proxy.stage import CAPABILITIES, Stage, by_name, error, ok, on_stage, packet, query, row
 
 READ = query("SELECT a FROM t")
@@ -210,6 +210,22 @@ def test_a_schema_that_a_replica_does_not_know_is_asked_of_the_primary() -> None
         assert [name for name, data in stage.log if data[4] == 2][-1] == "db1"
 
     on_stage(play, script)
+
+
+def test_a_command_where_the_warnings_are_is_the_last_for_the_count() -> None:
+    """MariaDB's DO leaves rows and warnings on the replica; COM_SET_OPTION, asked there, sets ROW_COUNT()."""
+
+    async def play(stage: Stage) -> None:
+        reader = stage.opened[await read(stage)]
+        await stage.send(query("INSERT INTO t VALUES (1)"))
+        client = stage.client
+        assert client.last is not reader
+        client.left = Left(client.request, reader, client.last, reader)  # as a DO of MariaDB's leaves them
+        await stage.send(packet(b"\x1b\x01\x00"))
+        assert client.last is not reader
+        assert holders(client).count is reader
+
+    on_stage(play, counting())
 
 
 def test_counts_outlast_statements_of_the_router() -> None:
