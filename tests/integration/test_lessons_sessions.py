@@ -453,9 +453,9 @@ LOCKS: dict[str, list[str]] = {
     ],
     "mysql_set_resource_group": [
         "= SET RESOURCE GROUP USR_default",
-        f"r {_READS}",
+        f"= {_READS}",
         "= SET RESOURCE GROUP nowhere",
-        f"r {_READS}",
+        f"= {_READS}",
         "= SELECT /*+ RESOURCE_GROUP(USR_default) */ COUNT(*) FROM t",
     ],
     "mariadb_backup_stages": [
@@ -470,9 +470,9 @@ LOCKS: dict[str, list[str]] = {
         "= BACKUP STAGE START",
         f"p {_READS}",
         "= BACKUP STAGE END",
-        "r SELECT COUNT(*) FROM t /**/",
+        "= SELECT COUNT(*) FROM t /**/",
         "= BACKUP STAGE END",
-        "r SELECT COUNT(*) FROM t /**/",
+        "= SELECT COUNT(*) FROM t /**/",
     ],
     "mariadb_backup_lock": [
         "= BACKUP LOCK t",
