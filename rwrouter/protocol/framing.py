@@ -26,6 +26,16 @@ class Packet(NamedTuple):
     payload: bytes
 
 
+def split(reply: bytes) -> list[bytes]:
+    """Return the packets of a whole *reply*, each with its header."""
+    packets, pos = [], 0
+    while pos + HEADER_SIZE <= len(reply):
+        end = pos + HEADER_SIZE + int.from_bytes(reply[pos : pos + 3], "little")
+        packets.append(reply[pos:end])
+        pos = end
+    return packets
+
+
 class PacketReader:
     """Bytes in, packets out. A payload above *limit* bytes is refused at its header, before memory is spent.
 

@@ -13,7 +13,7 @@ from rwrouter.protocol.flags import (
     MARIADB_CLIENT_EXTENDED_METADATA,
     SERVER_STATUS_AUTOCOMMIT,
 )
-from rwrouter.protocol.framing import frames
+from rwrouter.protocol.framing import HEADER_SIZE, frames, split
 from rwrouter.protocol.tracking import parse_ok
 
 _VAR_STRING: Final = 0xFD
@@ -140,21 +140,18 @@ def with_status(reply: bytes, status: int, mask: int) -> bytes:
 
     It is a whole one, of binary rows, of a COM_STMT_PREPARE, or an OK. An ERR packet has no flags.
     """
-    out = bytearray(reply)
-    pos = 0
-    while pos + 4 <= len(reply):
-        start = pos + 4
-        pos = start + int.from_bytes(reply[pos : pos + 3], "little")
-        first, at = reply[start : start + 1], 0
-        if first == b"\xfe" and pos - start == 5:
-            at = start + 3
-        elif first == b"\xfe" or (first == b"\x00" and start == 4 and pos == len(reply)):
-            ok = parse_ok(reply, start, pos, tracks=False)
+    packets = split(reply)
+    for index, packet in enumerate(packets):
+        first, at = packet[HEADER_SIZE : HEADER_SIZE + 1], 0
+        if first == b"\xfe" and len(packet) == HEADER_SIZE + 5:
+            at = HEADER_SIZE + 3
+        elif first == b"\xfe" or (first == b"\x00" and len(packets) == 1):
+            ok = parse_ok(packet, HEADER_SIZE, len(packet), tracks=False)
             at = ok.status_at if ok is not None else 0
         if at:
-            flags = int.from_bytes(out[at : at + 2], "little") & ~mask | status & mask
-            out[at : at + 2] = flags.to_bytes(2, "little")
-    return bytes(out)
+            flags = int.from_bytes(packet[at : at + 2], "little") & ~mask | status & mask
+            packets[index] = packet[:at] + flags.to_bytes(2, "little") + packet[at + 2 :]
+    return b"".join(packets)
 
 
 def first_number(reply: bytes, capabilities: int) -> int | None:
@@ -204,12 +201,7 @@ def read_text_result(reply: bytes, capabilities: int) -> tuple[list[Column], lis
 
     Nor where its columns are not described: what their values mean is not known then.
     """
-    payloads = []
-    pos = 0
-    while pos + 4 <= len(reply):
-        length = int.from_bytes(reply[pos : pos + 3], "little")
-        payloads.append(reply[pos + 4 : pos + 4 + length])
-        pos += 4 + length
+    payloads = [packet[HEADER_SIZE:] for packet in split(reply)]
     if not payloads or payloads[0][:1] in {b"\x00", b"\xff"}:
         return [], []
     count = payloads[0][0]
@@ -249,12 +241,7 @@ def _row(payload: bytes, count: int) -> list[bytes | None]:
 
 def first_value(reply: bytes, capabilities: int) -> bytes | None:
     """Return the first column of the first row of a text result set; None for NULL, or where there is no row."""
-    pos = 0
-    payloads = []
-    while pos + 4 <= len(reply):
-        length = int.from_bytes(reply[pos : pos + 3], "little")
-        payloads.append(reply[pos + 4 : pos + 4 + length])
-        pos += 4 + length
+    payloads = [packet[HEADER_SIZE:] for packet in split(reply)]
     if not payloads or payloads[0][:1] in {b"\x00", b"\xff"}:
         return None
     at = _first_row(payloads[0], capabilities)

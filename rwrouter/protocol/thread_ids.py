@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from rwrouter.protocol.flags import CLIENT_DEPRECATE_EOF, CLIENT_OPTIONAL_RESULTSET_METADATA
+from rwrouter.protocol.framing import split
 
 _WIDTHS: Final = {0x03: 4, 0x08: 8}  # LONG, LONGLONG
 _BIGGEST: Final = 0xFFFFFF
@@ -18,7 +19,7 @@ def renumber(reply: bytes, ids: Mapping[int, int], capabilities: int, *, binary:
 
     *capabilities* are those agreed on the connection. A reply that is no single result set comes back as it is.
     """
-    packets = _packets(reply)
+    packets = split(reply)
     if not packets or len(packets[0]) < 5:
         return reply
     columns = packets[0][4]
@@ -46,16 +47,6 @@ def renumber(reply: bytes, ids: Mapping[int, int], capabilities: int, *, binary:
             if len(payload) < _BIGGEST:
                 packets[index] = len(payload).to_bytes(3, "little") + packet[3:4] + payload
     return b"".join(packets)
-
-
-def _packets(data: bytes) -> list[bytes]:
-    """Return the packets of *data*, with their headers."""
-    packets, pos = [], 0
-    while pos + 4 <= len(data):
-        end = pos + 4 + int.from_bytes(data[pos : pos + 3], "little")
-        packets.append(data[pos:end])
-        pos = end
-    return packets
 
 
 def _type_of(definition: bytes) -> int:

@@ -19,7 +19,7 @@ from rwrouter.protocol.flags import (
     SERVER_STATUS_LAST_ROW_SENT,
     SESSION_STATUS,
 )
-from rwrouter.protocol.packets import build_error
+from rwrouter.protocol.packets import build_error, message_of
 from rwrouter.protocol.resultset import with_status
 from rwrouter.protocol.statements import statement_id, translate, translate_bulk, with_id
 from rwrouter.proxy import asking
@@ -141,8 +141,7 @@ async def _visit(
     except BackendLost as error:
         client.fail(error)
         return
-    if command == COM_STMT_RESET or tied.reply.status & SERVER_STATUS_LAST_ROW_SENT:
-        client.cursors.pop(statement, None)
+    _follow_cursor(client, tied, statement, command)
     client.reply_with(with_status(reply, client.session.status, SESSION_STATUS))
 
 
@@ -203,9 +202,13 @@ def close(client: "ClientConnection", statement: PlannedStatement) -> None:
     client.statements.close(statement.number)
     client.cursors.pop(statement, None)
     for backend in client.backends.values():
-        server_id = backend.prepared.remove(statement)
-        if server_id is not None:
-            _close_on(backend, server_id)
+        _forget(backend, statement)
+
+
+def _forget(backend: "BackendConnection", statement: PlannedStatement) -> None:
+    server_id = backend.prepared.remove(statement)
+    if server_id is not None and not backend.closed:
+        _close_on(backend, server_id)
 
 
 def _close_on(backend: "BackendConnection", server_id: int) -> None:
@@ -242,9 +245,8 @@ async def ensure(client: "ClientConnection", backend: "BackendConnection") -> No
         raise NotHere("the schema or a mode has changed since the statement was prepared")
     await backend.ask(bytes((COM_STMT_PREPARE,)) + statement.sql)
     prepared = backend.reply.prepared
-    error = backend.reply.error
     if prepared is None:
-        raise NotHere("it can't prepare the statement: " + (error or b"")[9:].decode("utf-8", "replace"))
+        raise NotHere("it can't prepare the statement: " + message_of(backend.reply.error or b""))
     _remember(client, backend, statement, prepared[0])
 
 
@@ -278,10 +280,16 @@ def after(client: "ClientConnection", backend: "BackendConnection") -> None:
             client.cursors[statement_at_hand] = backend
         else:
             _close_cursor(client, statement_at_hand, backend)
-    elif command == COM_STMT_RESET or (
-        command == COM_STMT_FETCH and backend.reply.status & SERVER_STATUS_LAST_ROW_SENT
-    ):
-        client.cursors.pop(statement_at_hand, None)
+    elif command in {COM_STMT_RESET, COM_STMT_FETCH}:
+        _follow_cursor(client, backend, statement_at_hand, command)
+
+
+def _follow_cursor(
+    client: "ClientConnection", backend: "BackendConnection", statement: PlannedStatement, command: int
+) -> None:
+    """COM_STMT_RESET closes the cursor of *statement*, and a COM_STMT_FETCH that has had the last of its rows."""
+    if command == COM_STMT_RESET or backend.reply.status & SERVER_STATUS_LAST_ROW_SENT:
+        client.cursors.pop(statement, None)
 
 
 def _close_cursor(
@@ -290,9 +298,7 @@ def _close_cursor(
     """*statement* has been executed on *backend*: that closes the cursor of the execution before it, wherever it is."""
     holder = client.cursors.pop(statement, None)
     if holder is not None and holder is not backend:
-        server_id = holder.prepared.remove(statement)
-        if server_id is not None and not holder.closed:
-            _close_on(holder, server_id)
+        _forget(holder, statement)
 
 
 def learn_write(client: "ClientConnection", plan: Plan) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from rwrouter.errors import BackendLost, RouterError
 from rwrouter.protocol.flags import COM_STMT_PREPARE, SESSION_STATUS
+from rwrouter.protocol.framing import HEADER_SIZE
 from rwrouter.protocol.resultset import with_status
 from rwrouter.proxy import diagnostics, executing, pairing, trackers
 from rwrouter.proxy.carrying import StateLost
@@ -19,9 +20,8 @@ if TYPE_CHECKING:
     from rwrouter.proxy.client import ClientConnection
 
 
-_COMMIT: Final = (
-    b"COMMIT AND NO CHAIN NO RELEASE"  # with completion_type = 1 a mere COMMIT would begin another
-)
+_COMMIT: Final = b"COMMIT AND NO CHAIN NO RELEASE"
+"""With completion_type = 1 a mere COMMIT would begin another transaction."""
 
 
 async def prepare(client: "ClientConnection", data: bytes) -> None:
@@ -30,13 +30,12 @@ async def prepare(client: "ClientConnection", data: bytes) -> None:
     Whatever becomes of schema and modes, it can be executed there. Without a primary it is prepared on the replica.
     """
     home, primary = client.home, client.gateway.routes.primary
-    pending = client.statements.pending
     try:
-        if primary is None or pending is None:
+        if primary is None:
             raise BackendLost("there is no primary")
         backend = await pairing.connection_for(client, primary, COM_STMT_PREPARE)
-        backend.reply.statement_number = pending.number
-        reply = await backend.ask(data[4:])
+        packet = executing.to_server(client, backend, data, COM_STMT_PREPARE)
+        reply = await backend.ask(packet[HEADER_SIZE:])
     except (RouterError, OSError, Unfit, StateLost) as exc:
         if home is None or home.closed:
             client.fail(BackendLost(f"the transaction has lost its connection: {exc}"), close=True)

@@ -13,7 +13,6 @@ from rwrouter.errors import RouterError
 from rwrouter.model import Flavor
 from rwrouter.protocol.flags import COM_QUERY, SERVER_STATUS_IN_TRANS
 from rwrouter.protocol.resultset import read_text_result
-from rwrouter.protocol.statements import sql_of_query
 from rwrouter.proxy import diagnostics
 from rwrouter.routing import trackers
 from rwrouter.sql import plans
@@ -51,12 +50,18 @@ class LaidOpen:
     __slots__ = ("backend", "before", "failed", "kept", "named", "sets", "spoken")
 
     def __init__(
-        self, backend: "BackendConnection", spoken: tuple[str, ...], kept: frozenset[str], *, sets: bool
+        self,
+        backend: "BackendConnection",
+        spoken: tuple[str, ...],
+        named: tuple[str, ...],
+        kept: frozenset[str],
+        *,
+        sets: bool,
     ) -> None:
         self.backend = backend
         self.spoken = spoken
         self.kept = kept
-        self.named = spoken
+        self.named = named
         self.sets = sets
         self.failed = False
         self.before: dict[bytes, bytes] | None = None
@@ -98,8 +103,7 @@ async def lay_open(
     client: "ClientConnection", backend: "BackendConnection", data: bytes, plan: Plan, command: int
 ) -> None:
     """Give *backend* the client's values of what the command *data*, with *plan*, sets or shows. Raises BackendLost."""
-    spoken = names.spoken_of(plan, _text(client, data, command))
-    named = spoken
+    spoken = named = names.spoken_of(plan, _text(client, data, command))
     sets = bool(plan.effects & plans.TRACKERS)
     if sets and (names.TRANSACTION_INFO in spoken or names.SYSTEM_VARIABLES in spoken):
         # MySQL then says that something has changed, and not what: the router's trackers would have something.
@@ -113,8 +117,7 @@ async def lay_open(
         kept.add(names.GTIDS)
     if not spoken:
         return
-    client.laid_open = laid = LaidOpen(backend, spoken, frozenset(kept), sets=sets)
-    laid.named = tuple(named)
+    client.laid_open = laid = LaidOpen(backend, spoken, named, frozenset(kept), sets=sets)
     if sets and names.SYSTEM_VARIABLES in spoken and plan.effects & ~plans.OF_TRACKERS:
         laid.before = await _variables(client, backend)
     own = [name for name in spoken if name not in kept]
@@ -130,7 +133,7 @@ async def lay_open(
 def _text(client: "ClientConnection", data: bytes, command: int) -> bytes:
     if command != COM_QUERY:
         return client.statement.sql if client.statement is not None else b""
-    return (sql_of_query(data) or b"") if client.has_attributes else data[5:]
+    return client.sql_of(data)
 
 
 async def _variables(client: "ClientConnection", backend: "BackendConnection") -> dict[bytes, bytes]:

@@ -300,12 +300,11 @@ class Session:
             return
         if self.carried is not None and name not in self.carried:
             return
-        if self.variables.get(name) != value:
+        # A SET NAMES tells only its character set: that may be as before, and the collation another.
+        if self.variables.get(name) != value or name == b"character_set_connection":
             self.variables[name] = value
             self.version += 1
         if name == b"character_set_connection":
-            # Told of each SET NAMES, and only its character set: that may be as before, and the collation another.
-            self.version += 1
             self.variables.pop(b"collation_connection", None)
             self.knows_collation = False
             self.collations += 1

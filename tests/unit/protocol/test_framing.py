@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rwrouter.errors import PacketTooLarge
-from rwrouter.protocol.framing import HEADER_SIZE, LONGEST, Packet, PacketReader, frame, frames
+from rwrouter.protocol.framing import HEADER_SIZE, LONGEST, Packet, PacketReader, frame, frames, split
 from rwrouter.protocol.wire import Malformed
 
 
@@ -70,3 +70,12 @@ def test_what_follows_a_packet_can_be_taken() -> None:
     assert reader.next_packet() == Packet(0, b"one")
     assert reader.take_rest() == b"\x16\x03\x01"
     assert reader.take_rest() == b""
+
+
+@given(st.lists(st.binary(max_size=50), max_size=8))
+def test_a_whole_reply_is_split(payloads: list[bytes]) -> None:
+    """Each packet with its header: what they were framed from, and together what came."""
+    data = frames(payloads, 1)
+    packets = split(data)
+    assert [packet[HEADER_SIZE:] for packet in packets] == payloads
+    assert b"".join(packets) == data

@@ -5,9 +5,10 @@ import itertools
 import pytest
 
 from rwrouter.protocol.flags import SERVER_STATUS_CURSOR_EXISTS, SERVER_STATUS_LAST_ROW_SENT
+from rwrouter.proxy.backend import BackendConnection
 from rwrouter.proxy.diagnostics import ASKING
 from rwrouter.routing import prepared
-from rwrouter.routing.prepared import FIRST
+from rwrouter.routing.prepared import FIRST, PlannedStatement
 from tests.unit.proxy.stage import Stage, by_name, error, ok, on_stage, packet, query, row
 
 PREPARE = packet(b"\x16SELECT a FROM t WHERE id=?")
@@ -206,6 +207,16 @@ def test_a_statement_in_use_stays_prepared(monkeypatch: pytest.MonkeyPatch) -> N
     on_stage(play, numbered)
 
 
+async def open_cursor(stage: Stage) -> tuple[PlannedStatement, BackendConnection]:
+    """Execute a statement once, as with a cursor; return it, and where it is open."""
+    await stage.send(PREPARE)
+    await stage.send(execute(FIRST))
+    statement = stage.client.statements.get(FIRST)
+    assert statement is not None
+    stage.client.cursors[statement] = stage.client.last
+    return statement, stage.client.last
+
+
 def test_an_execution_closes_the_cursor_before_it() -> None:
     """Wherever that was open: the next COM_STMT_FETCH is refused by the server of the execution."""
 
@@ -213,12 +224,7 @@ def test_an_execution_closes_the_cursor_before_it() -> None:
         return error(1421) if command[4] == 0x1C else one_parameter(name, command)
 
     async def play(stage: Stage) -> None:
-        await stage.send(PREPARE)
-        await stage.send(execute(FIRST))
-        statement = stage.client.statements.get(FIRST)
-        assert statement is not None
-        holder = stage.client.last
-        stage.client.cursors[statement] = holder
+        _, holder = await open_cursor(stage)
         await stage.send(execute(FIRST))
         assert stage.client.last is not holder
         assert not stage.client.cursors
@@ -246,11 +252,7 @@ def test_long_data_goes_to_the_next_execution_whatever_cursor_is_open() -> None:
     """A cursor of the execution before may be open on a replica: what is sent there would be lost."""
 
     async def play(stage: Stage) -> None:
-        await stage.send(PREPARE)
-        await stage.send(execute(FIRST))
-        statement = stage.client.statements.get(FIRST)
-        assert statement is not None
-        stage.client.cursors[statement] = stage.client.last
+        await open_cursor(stage)
         await stage.send(long_data())
         await stage.send(execute(FIRST))
         assert [name for name, data in stage.log if data[4] in {0x17, 0x18}][-2:] == ["db1", "db1"]
@@ -274,12 +276,7 @@ def test_a_cursor_elsewhere_does_not_end_a_transaction() -> None:
         return one_parameter(name, command)
 
     async def play(stage: Stage) -> None:
-        await stage.send(PREPARE)
-        await stage.send(execute(FIRST))
-        statement = stage.client.statements.get(FIRST)
-        assert statement is not None
-        reader = stage.client.last
-        stage.client.cursors[statement] = reader
+        statement, reader = await open_cursor(stage)
         assert await stage.send(query("BEGIN")) == ok(3)
         number = FIRST.to_bytes(4, "little")
         fetch, reset = packet(b"\x1c" + number + b"\x01\x00\x00\x00"), packet(b"\x1a" + number)

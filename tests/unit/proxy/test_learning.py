@@ -8,6 +8,7 @@ from rwrouter.protocol.response import Reply
 from rwrouter.protocol.resultset import build_text_result
 from rwrouter.proxy.learning import needs_primary
 from rwrouter.sql.classifier import Classifier
+from tests.unit.blocks import variable
 from tests.unit.proxy.stage import CAPABILITIES, Stage, by_name, error, ok, on_stage, query, row
 
 READERS = {row("db2"), row("db3")}
@@ -161,12 +162,6 @@ def test_a_collation_is_learned_where_it_was_set() -> None:
         assert any(b"utf8mb4_bin" in data for name, data in stage.log if name != "db1")
 
     on_stage(play, script)
-
-
-def variable(name: bytes, value: bytes) -> bytes:
-    """Build a session-state block of one variable."""
-    body = bytes((len(name),)) + name + bytes((len(value),)) + value
-    return b"\x00" + bytes((len(body),)) + body
 
 
 def test_a_read_that_has_written_after_all_is_seen_by_the_next() -> None:

@@ -4,14 +4,9 @@ import pytest
 
 from rwrouter.routing.session import Session
 from rwrouter.sql import plans
+from tests.unit.blocks import variable
 
 AUTOCOMMIT, IN_TRANS = 2, 1
-
-
-def variable(name: bytes, value: bytes) -> bytes:
-    """Build a session-state block of one variable."""
-    body = bytes((len(name),)) + name + bytes((len(value),)) + value
-    return b"\x00" + bytes((len(body),)) + body
 
 
 @pytest.mark.parametrize(
